@@ -1,0 +1,1 @@
+"""Generation: the in-process engine, its scheduler, and the engine for OpenAI-compatible servers."""

@@ -1,0 +1,235 @@
+"""What the core needs from the outside, as Protocols. Implementations never subclass these.
+
+Ports raise `RetryLater` when the outside fails in passing (a locked database, a full disk, a
+platform that is down); whatever was asked has then not happened.
+"""
+
+import enum
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from chatune_core.generation.requests import ChatMessage, GenerationEvent, GenerationRequest
+from chatune_core.messages import ConversationId, EventKey, Inbound, MessageKey, Reply, Turn, UserId
+from chatune_core.outcomes import Outcome
+from chatune_core.privacy import ErasureReceipt, PersonalRecord, Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class EventLease:
+    """A claim on an inbox event; `attempt` counts claims from 1 and fences a stale holder."""
+
+    event: Inbound
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyLease:
+    """A claim on an outbox reply; `attempt` counts claims from 1 and fences a stale holder."""
+
+    reply: Reply
+    attempt: int
+
+
+class Standing(enum.Enum):
+    """How a held lease stands when it is renewed."""
+
+    HELD = "held"
+    LOST = "lost"
+    """It ran out and was claimed again, or its event has ended: abandon the work."""
+    STOPPED = "stopped"
+    """Still held, and someone asked for the turn to stop."""
+
+
+class Inbox(Protocol):
+    """Durable queue of platform events, ordered within a conversation."""
+
+    async def put(self, event: Inbound) -> bool:
+        """Store `event`; return False if its key was already stored. Durable on return."""
+        ...
+
+    async def lease(self, limit: int) -> Sequence[EventLease]:
+        """Claim up to `limit` events, oldest first, for the lease time.
+
+        An event may be claimed when it is unfinished, not claimed (or its lease ran out), not
+        held back by `release`, and every earlier event of its conversation has ended.
+        `StopRequested` alone is claimable at once whatever its conversation does, and never
+        blocks the conversation.
+        """
+        ...
+
+    async def renew(self, leases: Sequence[EventLease]) -> Mapping[EventKey, Standing]:
+        """Extend the leases that still stand; return how each stands, by event key."""
+        ...
+
+    async def release(self, lease: EventLease, after: timedelta) -> None:
+        """Give the claim back; the event is not claimable before `after` has passed.
+
+        Order is kept: later events of the conversation wait too. A lost lease changes nothing.
+        """
+        ...
+
+    async def request_stop(self, conversation: ConversationId) -> bool:
+        """Mark the claimed event of `conversation` as stopping; return whether there was one."""
+        ...
+
+
+class Ledger(Protocol):
+    """Atomic outcomes."""
+
+    async def commit(self, lease: EventLease, outcome: Outcome) -> bool:
+        """End the event, record every effect and put the reply in the outbox: one transaction.
+
+        Return False, with nothing recorded, if the lease was lost. Repeating it changes nothing.
+        """
+        ...
+
+
+class Outbox(Protocol):
+    """Durable queue of replies that the platform has not confirmed, ordered per conversation."""
+
+    async def lease(self, limit: int) -> Sequence[ReplyLease]:
+        """Claim up to `limit` replies, oldest first; one per conversation, earlier ones first."""
+        ...
+
+    async def delivered(self, lease: ReplyLease, message: MessageKey) -> None:
+        """Record that the platform shows the reply as `message`."""
+        ...
+
+    async def release(self, lease: ReplyLease, after: timedelta) -> None:
+        """Give the claim back; the reply is not claimable before `after` has passed."""
+        ...
+
+    async def park(self, lease: ReplyLease, reason: str) -> None:
+        """Set the reply aside for a person; it no longer blocks its conversation."""
+        ...
+
+
+class History(Protocol):
+    """What was said, and which answer a person means."""
+
+    async def recent(self, conversation: ConversationId, limit: int) -> Sequence[Turn]:
+        """Return the last `limit` turns, oldest first."""
+        ...
+
+    async def last_answer(self, conversation: ConversationId) -> EventKey | None:
+        """Return the event that the newest generated answer of the conversation belongs to."""
+        ...
+
+    async def answer_shown_as(self, message: MessageKey) -> EventKey | None:
+        """Return the event whose generated answer the platform shows as `message`."""
+        ...
+
+    async def chosen_model(self, conversation: ConversationId) -> str | None:
+        """Return the model last chosen for the conversation, or None for the default."""
+        ...
+
+
+class Generator(Protocol):
+    """A language model behind a queue."""
+
+    @property
+    def model(self) -> str:
+        """What answers: a name for people and for provenance."""
+        ...
+
+    @property
+    def context_tokens(self) -> int:
+        """Prompt and completion together may not exceed this."""
+        ...
+
+    def count_tokens(self, message: ChatMessage) -> int:
+        """Return how many prompt tokens `message` takes, its template overhead included.
+
+        Never less than the true number; a server whose tokenizer is unknown is estimated.
+        """
+        ...
+
+    def stream(self, request: GenerationRequest) -> AsyncGenerator[GenerationEvent, None]:
+        """Yield `Queued` while waiting, then `Delta`s, then one `Finished`.
+
+        Closing the generator cancels the request and frees its place at once.
+
+        Raises:
+            QueueFull: before anything is yielded.
+            RetryLater: the engine or server failed in passing.
+            GenerationFailed: the request can never succeed (unknown LoRA, prompt too long).
+        """
+        ...
+
+
+class Sender(Protocol):
+    """One platform's way out."""
+
+    def preview(self, answers: EventKey, conversation: ConversationId, text: str) -> None:
+        """Show unfinished text (the whole of it so far); lossy, never blocks, never raises."""
+        ...
+
+    async def deliver(self, reply: Reply) -> MessageKey:
+        """Post the final text, or turn the preview of `reply.answers` into it.
+
+        Safe to repeat for the same `reply.answers` as far as the platform allows.
+
+        Raises:
+            RetryLater: an outage or a limit.
+            DeliveryRefused: the platform will never accept it.
+        """
+        ...
+
+
+class Consents(Protocol):
+    """What each person has agreed to; nothing is agreed until they say so."""
+
+    async def allows(self, user: UserId, purpose: Purpose) -> bool:
+        """Return whether `user` agrees to `purpose` at present."""
+        ...
+
+    async def record(self, user: UserId, purpose: Purpose, granted: bool, source: str) -> None:
+        """Record a decision of `user`, given through `source` (an event key, a command line)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Who did what to what. `details` are plain facts and never message text."""
+
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    details: Mapping[str, str | int | float | bool]
+
+
+class AuditLog(Protocol):
+    """Append-only record of what operators and the system did."""
+
+    async def append(
+        self, actor: str, action: str, subject: str, details: Mapping[str, str | int | float | bool]
+    ) -> None:
+        """Add one entry, stamped with the present time."""
+        ...
+
+    async def entries(self, limit: int) -> Sequence[AuditEntry]:
+        """Return the newest `limit` entries, newest first."""
+        ...
+
+
+class PersonalData(Protocol):
+    """Everything stored about one person, over all stores."""
+
+    async def export(self, user: UserId) -> Sequence[PersonalRecord]:
+        """Return every record that is about `user`, readable, grouped by store."""
+        ...
+
+    async def erase(self, user: UserId) -> ErasureReceipt:
+        """Destroy the person's key and every record about them; return what went, per store."""
+        ...
+
+
+class Retention(Protocol):
+    """Forgetting by age."""
+
+    async def purge(self, older_than: timedelta) -> Mapping[str, int]:
+        """Erase the raw text of ended work older than `older_than`; return rows per store."""
+        ...

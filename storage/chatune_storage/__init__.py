@@ -1,0 +1,1 @@
+"""Implementations of the core's storage ports: SQLAlchemy and in-memory."""
