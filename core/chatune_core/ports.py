@@ -166,6 +166,10 @@ class Sender(Protocol):
         """Show unfinished text (the whole of it so far); lossy, never blocks, never raises."""
         ...
 
+    def waiting(self, answers: EventKey, conversation: ConversationId, position: int) -> None:
+        """Show that the answer waits, `position` in line; lossy, never blocks, never raises."""
+        ...
+
     async def deliver(self, reply: Reply) -> MessageKey:
         """Post the final text, or turn the preview of `reply.answers` into it.
 

@@ -1,0 +1,5 @@
+"""The command line: `chatune chat | serve | init | doctor | data`."""
+
+
+def main() -> None:
+    """Entry point of `chatune`."""
