@@ -11,7 +11,16 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from chatune_core.generation.requests import ChatMessage, GenerationEvent, GenerationRequest
-from chatune_core.messages import ConversationId, EventKey, Inbound, MessageKey, Reply, Turn, UserId
+from chatune_core.messages import (
+    ConversationId,
+    EventKey,
+    Inbound,
+    MessageKey,
+    Reply,
+    StopRequested,
+    Turn,
+    UserId,
+)
 from chatune_core.outcomes import Outcome
 from chatune_core.privacy import ErasureReceipt, PersonalRecord, Purpose
 
@@ -70,8 +79,12 @@ class Inbox(Protocol):
         """
         ...
 
-    async def request_stop(self, conversation: ConversationId) -> bool:
-        """Mark the claimed event of `conversation` as stopping; return whether there was one."""
+    async def request_stop(self, stop: StopRequested) -> EventKey | None:
+        """Mark the turn that `stop` means as stopping; return its event key if there is one.
+
+        That is the claimed event of the conversation that was stored before `stop`; what was
+        said after it is not meant.
+        """
         ...
 
 

@@ -1,0 +1,128 @@
+"""The second pump, from outbox to platform: lease a reply, send it, record the receipt."""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+import anyio
+from anyio.abc import TaskStatus
+
+from chatune_core.errors import DeliveryRefused, RetryLater
+from chatune_core.logs import without_text
+from chatune_core.messages import EventKey, MessageKey, Reply
+from chatune_core.ports import Outbox, ReplyLease, Sender
+from chatune_core.settings import CoreSettings
+from chatune_core.signal import Signal
+
+logger = logging.getLogger(__name__)
+_GOODBYE = 3.0  # seconds to hand leases back when the process is told to end
+
+
+class Delivery:
+    """Sends replies: in order within a conversation, in parallel across.
+
+    Only the sending is ever repeated; the model never runs again for a reply in the outbox.
+    `ended` is called with the event key of each reply that was delivered or parked.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        sender_of: Callable[[Reply], Sender],
+        settings: CoreSettings,
+        ended: Callable[[EventKey], None],
+    ) -> None:
+        self._outbox, self._sender_of = outbox, sender_of
+        self._settings, self._ended = settings, ended
+        self._sending = 0
+        self._changed = Signal()
+        self._closing = False
+
+    def wake(self) -> None:
+        """Look for replies now: one was committed."""
+        self._changed.set()
+
+    def close(self) -> None:
+        """`run` returns once nothing that is waiting can be sent at once."""
+        self._closing = True
+        self._changed.set()
+
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Send until cancelled, or until closed and empty."""
+        async with anyio.create_task_group() as sending:
+            task_status.started()
+            while True:
+                leases = await self._lease()
+                for lease in leases:
+                    sending.start_soon(self._send, lease)
+                if not leases and self._closing and not self._sending:
+                    return
+
+    async def step(self) -> bool:
+        """Send one reply inline; return False when none can be claimed."""
+        for lease in await self._outbox.lease(1):
+            self._sending += 1
+            await self._send(lease)
+            return True
+        return False
+
+    async def _lease(self) -> list[ReplyLease]:
+        free = self._settings.lanes - self._sending
+        try:
+            leases = list(await self._outbox.lease(free)) if free > 0 else []
+        except RetryLater as error:
+            logger.warning("the outbox cannot be read: %s", error)
+            await anyio.sleep(error.after.total_seconds())
+            return []
+        self._sending += len(leases)
+        if not leases and not (self._closing and not self._sending):
+            await self._changed.wait(self._settings.poll)
+        return leases
+
+    async def _send(self, lease: ReplyLease) -> None:
+        key = lease.reply.answers
+        try:
+            message = await self._sender_of(lease.reply).deliver(lease.reply)
+            await self._record(lease, message)
+            self._ended(key)
+        except RetryLater as error:
+            logger.info("the reply to %s is sent again in %s: %s", key, error.after, error)
+            await self._give_back(lease, error.after)
+        except DeliveryRefused as error:
+            logger.error("the reply to %s is parked: %s", key, error)
+            await self._park(lease, str(error))
+        except anyio.get_cancelled_exc_class():
+            with anyio.move_on_after(_GOODBYE, shield=True):
+                await self._give_back(lease, timedelta(0))
+            raise
+        except Exception as error:
+            logger.error("the reply to %s could not be sent", key, exc_info=without_text(error))
+            await self._give_back(lease, timedelta(seconds=min(2.0**lease.attempt, 300.0)))
+        finally:
+            self._sending -= 1
+            self._changed.set()
+
+    async def _record(self, lease: ReplyLease, message: MessageKey) -> None:
+        """Store the receipt, even if the process is told to end right now: it has been sent."""
+        with anyio.CancelScope(shield=True) as shielded:
+            while True:
+                try:
+                    return await self._outbox.delivered(lease, message)
+                except RetryLater as error:
+                    shielded.shield = False
+                    logger.warning("the receipt of %s waits: %s", lease.reply.answers, error)
+                    await anyio.sleep(error.after.total_seconds())
+
+    async def _park(self, lease: ReplyLease, reason: str) -> None:
+        try:
+            await self._outbox.park(lease, reason)
+        except RetryLater as error:
+            await self._give_back(lease, error.after)
+        else:
+            self._ended(lease.reply.answers)
+
+    async def _give_back(self, lease: ReplyLease, after: timedelta) -> None:
+        try:
+            await self._outbox.release(lease, after)
+        except RetryLater as error:  # the lease runs out by itself
+            logger.warning("the reply to %s stays leased: %s", lease.reply.answers, error)

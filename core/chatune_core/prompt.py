@@ -1,0 +1,84 @@
+"""From persona, history and message to a prompt that fits the model. Pure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from chatune_core.errors import InvalidInput
+from chatune_core.generation.requests import ChatMessage
+from chatune_core.messages import Turn
+
+TokenCounter = Callable[[ChatMessage], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the model is given. `completion_tokens` is the room left for its answer."""
+
+    messages: tuple[ChatMessage, ...]
+    completion_tokens: int
+
+
+def build_prompt(
+    persona: str,
+    history: Sequence[Turn],
+    message: str,
+    *,
+    count: TokenCounter,
+    context_tokens: int,
+    completion_tokens: int,
+) -> Prompt:
+    """Return the persona, as much of the newest history as fits, and the message.
+
+    The persona and the message are always whole; older turns are dropped first and never cut in
+    the middle; the history never begins with the bot's words. Neighbouring turns of one role are
+    joined, since many chat templates refuse two in a row.
+
+    Args:
+        history: oldest first.
+        count: prompt tokens of one message, template overhead included.
+        context_tokens: prompt and completion together.
+        completion_tokens: wanted for the answer; at most half of the context is kept for it.
+
+    Raises:
+        InvalidInput: if the message does not fit even without history.
+    """
+    reserve = min(completion_tokens, context_tokens // 2)
+    fixed = _messages(persona, [], message)
+    room = context_tokens - reserve - sum(map(count, fixed))
+    if room < 0:
+        limit = context_tokens - reserve
+        raise InvalidInput(
+            f"That is more than I can read at once: about {limit - room} tokens, and I have room "
+            f"for {limit}. Please send a shorter message or split it."
+        )
+    kept = _newest_that_fit(history, count, room)
+    messages = _messages(persona, kept, message)
+    left = context_tokens - sum(map(count, messages))
+    return Prompt(messages, min(completion_tokens, left))
+
+
+def _newest_that_fit(history: Sequence[Turn], count: TokenCounter, room: int) -> Sequence[Turn]:
+    first = len(history)
+    for index in range(len(history) - 1, -1, -1):
+        room -= count(_chat_message(history[index]))
+        if room < 0:
+            break
+        first = index
+    while first < len(history) and history[first].role == "assistant":
+        first += 1
+    return history[first:]
+
+
+def _messages(persona: str, history: Sequence[Turn], message: str) -> tuple[ChatMessage, ...]:
+    spoken = [*map(_chat_message, history), ChatMessage("user", message)]
+    joined = [ChatMessage("system", persona)] if persona else []
+    for item in spoken:
+        if joined and joined[-1].role == item.role:
+            joined[-1] = replace(item, content=f"{joined[-1].content}\n{item.content}")
+        else:
+            joined.append(item)
+    return tuple(joined)
+
+
+def _chat_message(turn: Turn) -> ChatMessage:
+    return ChatMessage("assistant" if turn.role == "assistant" else "user", turn.text)

@@ -1,0 +1,144 @@
+"""The running core: hand it events, it answers through senders."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+import anyio
+from anyio.abc import TaskStatus
+
+from chatune_core.bots import Bot
+from chatune_core.builtin import Builtins
+from chatune_core.commands import CommandTable
+from chatune_core.delivery import Delivery
+from chatune_core.dispatch import Dispatch
+from chatune_core.messages import (
+    CommandInvoked,
+    EventKey,
+    Inbound,
+    MessageEdited,
+    MessageReceived,
+    Reply,
+    StopRequested,
+)
+from chatune_core.outcomes import Outcome
+from chatune_core.pipeline import Pipeline
+from chatune_core.ports import Generator, History, Inbox, Ledger, Outbox, Sender
+from chatune_core.settings import CoreSettings
+from chatune_core.signal import Signal
+from chatune_core.text import clean
+from chatune_core.worker import Worker
+
+
+class Runtime:
+    """Intake, worker and delivery over the given ports.
+
+    Adapters call `receive`; `run` works in the background. A script, a pipe or a test that wants
+    one event answered before it goes on calls `handle`, with or without `run`.
+    """
+
+    def __init__(
+        self,
+        *,
+        inbox: Inbox,
+        ledger: Ledger,
+        outbox: Outbox,
+        history: History,
+        generators: Mapping[str, Generator],
+        default_model: str,
+        senders: Mapping[str, Sender],
+        bot: Bot,
+        settings: CoreSettings,
+        now: Callable[[], datetime],
+        prefix: str = "/",
+    ) -> None:
+        """Use `senders` by platform: the part of a `ConversationId` before its first colon."""
+        self._inbox, self._settings, self._senders = inbox, settings, senders
+        self.commands = CommandTable(prefix)
+        builtins = Builtins(self.commands, history, generators, default_model, now)
+        for command in [*builtins.commands(), *bot.commands]:
+            self.commands.add(command)
+        pipeline = Pipeline(history, generators, default_model, self._sender_of, settings, now)
+        dispatch = Dispatch(self.commands, bot, pipeline, history, settings, now)
+        self._worker = Worker(inbox, ledger, dispatch, settings, self._turn_ended)
+        self._delivery = Delivery(outbox, self._sender_of, settings, self._event_ended)
+        self._awaited: set[EventKey] = set()
+        self._progress = Signal()
+
+    async def receive(self, event: Inbound) -> bool:
+        """Store `event`, then wake the worker; return False if it was stored before.
+
+        On return the event is durable, so a platform may be told that it arrived.
+
+        Raises:
+            RetryLater: it could not be stored; tell the platform to deliver it again.
+        """
+        event = self._admitted(event)
+        if not await self._inbox.put(event):
+            return False
+        self._worker.wake()
+        return True
+
+    async def handle(self, event: Inbound) -> None:
+        """Store `event` and return when it has been answered and the reply delivered or parked.
+
+        The caller's task does the work, in turn with everyone else's. A duplicate returns at once.
+
+        Raises:
+            RetryLater: the store failed; the event is safe if it had been stored.
+        """
+        event = self._admitted(event)
+        if not await self._inbox.put(event):
+            return
+        self._awaited.add(event.key)
+        try:
+            while event.key in self._awaited:
+                worked = await self._worker.step()
+                sent = await self._delivery.step()
+                if not worked and not sent and event.key in self._awaited:
+                    await self._progress.wait(self._settings.poll)
+        finally:
+            self._awaited.discard(event.key)
+
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Work until cancelled, or until `close` was called and what was begun has ended."""
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(self._delivery.run)
+            await tasks.start(self._worker.run)
+            task_status.started()
+
+    def close(self) -> None:
+        """Begin to end: no new turn starts, running ones are finished and delivered."""
+        self._worker.close()
+        self._delivery.close()
+
+    def _admitted(self, event: Inbound) -> Inbound:
+        """Return `event` with clean text, and a request to stop as `StopRequested`."""
+        match event:
+            case MessageReceived() | MessageEdited():
+                text = clean(event.text)
+                if text is not event.text:
+                    event = replace(event, text=text)
+                parsed = self.commands.parse(text)
+                stops = parsed is not None and parsed[0] == "stop"
+            case CommandInvoked():
+                stops = event.name == "stop"
+            case _:
+                stops = False
+        if stops:
+            return StopRequested(event.key, event.conversation, event.user, event.at)
+        return event
+
+    def _sender_of(self, item: Inbound | Reply) -> Sender:
+        return self._senders[item.conversation.partition(":")[0]]
+
+    def _turn_ended(self, event: Inbound, outcome: Outcome) -> None:
+        if outcome.reply is None:
+            self._event_ended(event.key)
+        else:
+            self._delivery.wake()
+            self._progress.set()
+
+    def _event_ended(self, key: EventKey) -> None:
+        self._awaited.discard(key)
+        self._progress.set()
