@@ -1,0 +1,28 @@
+"""The storage ports of one database, together."""
+
+from dataclasses import dataclass
+
+from chatune_core.ports import (
+    AuditLog,
+    Consents,
+    History,
+    Inbox,
+    Ledger,
+    Outbox,
+    PersonalData,
+    Retention,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Every storage port, over one and the same data."""
+
+    inbox: Inbox
+    ledger: Ledger
+    outbox: Outbox
+    history: History
+    consents: Consents
+    audit: AuditLog
+    personal_data: PersonalData
+    retention: Retention
