@@ -13,10 +13,11 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from chatune_core.commands import Answer, Answered, Command, Handler, command_from
 from chatune_core.messages import ConversationId, Inbound, Turn, UserId
+from chatune_core.stop import Stop
 
 __all__ = ["Answer", "Answered", "Bot", "Context"]
 
@@ -24,13 +25,25 @@ EventT = TypeVar("EventT", bound=Inbound)
 HandlerT = TypeVar("HandlerT", bound=Handler)
 
 
+class Services(Protocol):
+    """What a context draws on; the core provides it."""
+
+    async def ask(self, event: Inbound, prompt: str, stop: Stop) -> str:
+        """Return the model's answer to `prompt`, previewed as the answer to `event`."""
+        ...
+
+    async def history(self, conversation: ConversationId, limit: int) -> Sequence[Turn]:
+        """Return the last `limit` turns, oldest first."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a handler may use: the event, and the way to the model and the history."""
 
     event: Inbound
-    _ask: Callable[[str], Awaitable[str]]
-    _history: Callable[[ConversationId, int], Awaitable[Sequence[Turn]]]
+    _stop: Stop
+    _services: Services
 
     @property
     def user(self) -> UserId:
@@ -47,11 +60,11 @@ class Context:
 
         The history is not part of the prompt. A stop request ends it with the text so far.
         """
-        return await self._ask(prompt)
+        return await self._services.ask(self.event, prompt, self._stop)
 
     async def history(self, limit: int = 20) -> Sequence[Turn]:
         """Return the last `limit` turns of this conversation, oldest first."""
-        return await self._history(self.event.conversation, limit)
+        return await self._services.history(self.event.conversation, limit)
 
 
 EventHandler = Callable[[Context, EventT], Awaitable[Answered]]

@@ -80,20 +80,22 @@ class Delivery:
         return leases
 
     async def _send(self, lease: ReplyLease) -> None:
-        key = lease.reply.answers
+        key, shown = lease.reply.answers, None
         try:
-            message = await self._sender_of(lease.reply).deliver(lease.reply)
-            await self._record(lease, message)
-            self._ended(key)
-        except RetryLater as error:
-            logger.info("the reply to %s is sent again in %s: %s", key, error.after, error)
-            await self._give_back(lease, error.after)
+            shown = await self._sender_of(lease.reply).deliver(lease.reply)
+            await self._record(lease, shown)
         except DeliveryRefused as error:
             logger.error("the reply to %s is parked: %s", key, error)
             await self._park(lease, str(error))
+        except RetryLater as error:
+            logger.info("the reply to %s is sent again in %s: %s", key, error.after, error)
+            await self._give_back(lease, error.after)
         except anyio.get_cancelled_exc_class():
             with anyio.move_on_after(_GOODBYE, shield=True):
-                await self._give_back(lease, timedelta(0))
+                if shown is None:
+                    await self._give_back(lease, timedelta(0))
+                else:  # it has been sent: without the receipt it would be sent again
+                    await self._record(lease, shown)
             raise
         except Exception as error:
             logger.error("the reply to %s could not be sent", key, exc_info=without_text(error))
@@ -102,16 +104,15 @@ class Delivery:
             self._sending -= 1
             self._changed.set()
 
-    async def _record(self, lease: ReplyLease, message: MessageKey) -> None:
-        """Store the receipt, even if the process is told to end right now: it has been sent."""
-        with anyio.CancelScope(shield=True) as shielded:
-            while True:
-                try:
-                    return await self._outbox.delivered(lease, message)
-                except RetryLater as error:
-                    shielded.shield = False
-                    logger.warning("the receipt of %s waits: %s", lease.reply.answers, error)
-                    await anyio.sleep(error.after.total_seconds())
+    async def _record(self, lease: ReplyLease, shown: MessageKey) -> None:
+        """Store the receipt, for as long as it takes: only then is the reply never sent again."""
+        while True:
+            try:
+                await self._outbox.delivered(lease, shown)
+                return self._ended(lease.reply.answers)
+            except RetryLater as error:
+                logger.warning("the receipt of %s waits: %s", lease.reply.answers, error)
+                await anyio.sleep(error.after.total_seconds())
 
     async def _park(self, lease: ReplyLease, reason: str) -> None:
         try:

@@ -1,8 +1,7 @@
 """One event to one outcome: a match on its kind."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
 
 from chatune_core.bots import Bot, Context
 from chatune_core.commands import Answer, Answered, CommandTable, bind
@@ -10,11 +9,13 @@ from chatune_core.errors import GenerationFailed, InvalidInput
 from chatune_core.messages import (
     ActionTaken,
     CommandInvoked,
+    ConversationId,
     Inbound,
     MessageKey,
     MessageReceived,
     ReactionChanged,
     Reply,
+    Turn,
 )
 from chatune_core.outcomes import AnswerRated, Outcome
 from chatune_core.pipeline import Pipeline
@@ -87,7 +88,7 @@ class Dispatch:
     async def _command(self, event: Inbound, name: str, arguments: str, stop: Stop) -> Outcome:
         command = self._commands.find(name)
         values = bind(command, arguments, self._commands.prefix)
-        return _outcome(event, await command.handler(self._context(event, stop), *values))
+        return _outcome(event, await command.handler(Context(event, stop, self), *values))
 
     async def _other(self, event: Inbound, stop: Stop) -> Outcome:
         handled = await self._handle(event, stop)
@@ -105,7 +106,7 @@ class Dispatch:
 
     async def _handle(self, event: Inbound, stop: Stop) -> Outcome | None:
         for handler in self._bot.handlers.get(type(event), ()):
-            answered = await handler(self._context(event, stop), event)
+            answered = await handler(Context(event, stop, self), event)
             if answered is not None:
                 return _outcome(event, answered)
         return None
@@ -116,11 +117,13 @@ class Dispatch:
             return _NOTHING
         return Outcome(effects=(AnswerRated(answer, event.user, score, self._now()),))
 
-    def _context(self, event: Inbound, stop: Stop) -> Context:
-        return Context(event, partial(self._ask, event, stop), self._history.recent)
+    async def ask(self, event: Inbound, prompt: str, stop: Stop) -> str:
+        """See `Services.ask`."""
+        return await self._pipeline.ask(event, prompt, stop)
 
-    async def _ask(self, event: Inbound, stop: Stop, text: str) -> str:
-        return await self._pipeline.ask(event, text, stop)
+    async def history(self, conversation: ConversationId, limit: int) -> Sequence[Turn]:
+        """See `Services.history`."""
+        return await self._history.recent(conversation, limit)
 
 
 def _outcome(event: Inbound, answered: Answered) -> Outcome:

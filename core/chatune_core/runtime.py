@@ -55,6 +55,7 @@ class Runtime:
         """Use `senders` by platform: the part of a `ConversationId` before its first colon."""
         self._inbox, self._settings, self._senders = inbox, settings, senders
         self.commands = CommandTable(prefix)
+        self._stop_line = f"{prefix}stop"
         builtins = Builtins(self.commands, history, generators, default_model, now)
         for command in [*builtins.commands(), *bot.commands]:
             self.commands.add(command)
@@ -104,13 +105,12 @@ class Runtime:
         """Work until cancelled, or until `close` was called and what was begun has ended."""
         async with anyio.create_task_group() as tasks:
             await tasks.start(self._delivery.run)
-            await tasks.start(self._worker.run)
-            task_status.started()
+            await self._worker.run(task_status=task_status)
+            self._delivery.close()
 
     def close(self) -> None:
         """Begin to end: no new turn starts, running ones are finished and delivered."""
         self._worker.close()
-        self._delivery.close()
 
     def _admitted(self, event: Inbound) -> Inbound:
         """Return `event` with clean text, and a request to stop as `StopRequested`."""
@@ -119,8 +119,9 @@ class Runtime:
                 text = clean(event.text)
                 if text is not event.text:
                     event = replace(event, text=text)
-                parsed = self.commands.parse(text)
-                stops = parsed is not None and parsed[0] == "stop"
+                stops = text[: len(self._stop_line)].lower() == self._stop_line and self._is_stop(
+                    text
+                )
             case CommandInvoked():
                 stops = event.name == "stop"
             case _:
@@ -128,6 +129,10 @@ class Runtime:
         if stops:
             return StopRequested(event.key, event.conversation, event.user, event.at)
         return event
+
+    def _is_stop(self, text: str) -> bool:
+        parsed = self.commands.parse(text)
+        return parsed is not None and parsed[0] == "stop"
 
     def _sender_of(self, item: Inbound | Reply) -> Sender:
         return self._senders[item.conversation.partition(":")[0]]
