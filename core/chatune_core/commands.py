@@ -84,7 +84,13 @@ def command_from(name: str, help_line: str, handler: Handler) -> Command:
             f"{name!r} cannot be a command name.",
             "Use a small letter, then up to 31 small letters, digits, '-' or '_'.",
         )
-    signature = inspect.signature(handler, eval_str=True)
+    try:
+        signature = inspect.signature(handler, eval_str=True)
+    except NameError as error:
+        raise ConfigurationError(
+            f"The handler of /{name} has an annotation that cannot be looked up: {error}.",
+            "Import the name at the top of the file, not inside a function.",
+        ) from error
     described = list(signature.parameters.values())
     if not described:
         raise ConfigurationError(

@@ -269,6 +269,14 @@ def test_a_parameter_type_that_a_command_cannot_take_is_refused_where_it_is_writ
         Bot().command("odd", help="")(odd)
 
 
+def test_an_annotation_that_cannot_be_looked_up_is_refused_where_it_is_written() -> None:
+    async def odd(context: Context, size: "Unheard") -> str:  # type: ignore[name-defined]  # noqa: F821
+        return ""
+
+    with pytest.raises(ConfigurationError, match="'Unheard' is not defined"):
+        Bot().command("odd", help="")(odd)
+
+
 async def _takes_a_context(context: Context) -> str:
     return ""
 
