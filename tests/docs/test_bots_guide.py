@@ -1,6 +1,8 @@
 """Every example of docs/bots.md works as the guide says."""
 
 import re
+import runpy
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,14 +15,19 @@ GUIDE = Path(__file__).parents[2] / "docs" / "bots.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), flags=re.DOTALL)
 
 
-def bot_of(block: int) -> Bot:
-    names: dict[str, object] = {}
-    exec(compile(BLOCKS[block], f"docs/bots.md, example {block + 1}", "exec"), names)
-    assert isinstance(names["bot"], Bot)
-    return names["bot"]
+@pytest.fixture
+def bot_of(tmp_path: Path) -> Callable[[int], Bot]:
+    def load(block: int) -> Bot:
+        file = tmp_path / "my_bot.py"
+        file.write_text(BLOCKS[block])
+        bot = runpy.run_path(str(file))["bot"]
+        assert isinstance(bot, Bot)
+        return bot
+
+    return load
 
 
-async def test_a_command_with_a_default() -> None:
+async def test_a_command_with_a_default(bot_of: Callable[[int], Bot]) -> None:
     world = make_world(bot=bot_of(0))
 
     assert await world.say("/roll 1") == "You rolled 1."
@@ -28,7 +35,7 @@ async def test_a_command_with_a_default() -> None:
     assert await world.say("hello") == "hello"
 
 
-async def test_typed_arguments_and_private_answers() -> None:
+async def test_typed_arguments_and_private_answers(bot_of: Callable[[int], Bot]) -> None:
     world = make_world(bot=bot_of(1))
 
     assert await world.say("/tip 3 cash") == "3.00 by cash, thank you."
@@ -37,14 +44,14 @@ async def test_typed_arguments_and_private_answers() -> None:
     assert "test:3" in world.platform.private
 
 
-async def test_a_handler_answers_before_the_model() -> None:
+async def test_a_handler_answers_before_the_model(bot_of: Callable[[int], Bot]) -> None:
     world = make_world(bot=bot_of(2))
 
     assert await world.say("When do you open?") == "We are open from nine to five."
     assert await world.say("hello") == "hello"
 
 
-async def test_a_command_asks_the_model() -> None:
+async def test_a_command_asks_the_model(bot_of: Callable[[int], Bot]) -> None:
     world = make_world(bot=bot_of(3))
 
     assert await world.say("/poem the sea") == "Write a poem of four lines about the sea. "
