@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+import anyio
+
 from chatune_core.messages import (
     ConversationId,
     EventKey,
@@ -23,6 +25,8 @@ class FakePlatform:
         self.posts: dict[EventKey, str] = {}
         self.private: set[EventKey] = set()
         self.refuse: list[Exception] = []
+        self.deliveries = 0
+        self.posted = anyio.Event()
 
     def preview(self, answers: EventKey, conversation: ConversationId, text: str) -> None:
         self.previews.append(text)
@@ -33,7 +37,9 @@ class FakePlatform:
     async def deliver(self, reply: Reply) -> MessageKey:
         if self.refuse:
             raise self.refuse.pop(0)
+        self.deliveries += 1
         self.posts[reply.answers] = reply.text
+        self.posted.set()
         if reply.private:
             self.private.add(reply.answers)
         return MessageKey(f"shown:{reply.answers}")

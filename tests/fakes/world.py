@@ -1,6 +1,6 @@
 """A whole bot over the in-memory stores, with a scripted model and a recording platform."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -45,11 +45,13 @@ def make_world(
     bot: Bot | None = None,
     settings: CoreSettings | None = None,
     more_models: Mapping[str, Generator] | None = None,
+    wrap: Callable[[Stores], Stores] = lambda stores: stores,
+    lease_for: timedelta = timedelta(seconds=60),
 ) -> World:
-    """Build a bot whose only model is `model`, called "small", unless there are more."""
+    """Build a bot whose only model is `model`, called "small"; `wrap` may put a fault before the stores."""
     clock, platform = FakeClock(), FakePlatform()
     model = model or ScriptedGenerator()
-    stores = memory_stores(clock, timedelta(seconds=60))
+    stores = wrap(memory_stores(clock, timedelta(seconds=60)))
     runtime = Runtime(
         inbox=stores.inbox,
         ledger=stores.ledger,
@@ -59,7 +61,7 @@ def make_world(
         default_model="small",
         senders={"test": platform},
         bot=bot or Bot(),
-        settings=settings or CoreSettings(poll=timedelta(seconds=0.01)),
+        settings=settings or CoreSettings(poll=timedelta(seconds=0.01), lease_for=lease_for),
         now=clock,
     )
     return World(runtime, stores, model, platform, clock)
