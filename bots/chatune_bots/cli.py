@@ -1,5 +1,131 @@
-"""The command line: `chatune chat | serve | init | doctor | data`."""
+"""The command line: `chatune chat | serve | init | doctor | data`.
+
+Only names and help live here; each command imports what it needs when it is run, so that
+`chatune --help` is quick.
+"""
+
+import os
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chatune_bots.failures import failures_as_lines
+from chatune_bots.home import Home, home_at
+
+app = typer.Typer(
+    name="chatune",
+    help="Chat bots that generate on your own machine. Begin with `chatune chat`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+data = typer.Typer(help="What is kept about a person.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(data, name="data")
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", metavar="DIR", help="Folder for data; else CHATUNE_HOME, else XDG."),
+]
+BotOption = Annotated[
+    Path | None, typer.Option("--bot", metavar="FILE", help="A bot file with commands of its own.")
+]
+UserArgument = Annotated[
+    str, typer.Argument(metavar="USER", help="The person's id, as in terminal:ann.")
+]
 
 
 def main() -> None:
     """Entry point of `chatune`."""
+    app()
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    show_version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    if show_version:
+        typer.echo(f"chatune {version('chatune')}")
+        raise typer.Exit
+
+
+@app.command()
+def chat(
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Answer standard input once, for pipes.")
+    ] = False,
+    bot: BotOption = None,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME", help="A model of chatune.toml.")
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Talk to the bot in this terminal."""
+    with failures_as_lines(chosen := _home(home)):
+        from chatune_bots.chat import run_chat
+
+        run_chat(chosen, Path.cwd(), bot, model, plain=plain)
+
+
+@app.command()
+def serve(bot: BotOption = None, home: HomeOption = None) -> None:
+    """Answer on the configured platforms until told to end."""
+    with failures_as_lines(chosen := _home(home)):
+        from chatune_bots.serve import run_serve
+
+        run_serve(chosen, Path.cwd(), bot)
+
+
+@app.command()
+def init(
+    yes: Annotated[bool, typer.Option("--yes", help="Take the defaults, ask nothing.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Ask a few questions and write chatune.toml."""
+    with failures_as_lines(chosen := _home(home)):
+        from chatune_bots.init import run_init
+
+        run_init(chosen, ask=not yes)
+
+
+@app.command()
+def doctor(bot: BotOption = None, home: HomeOption = None) -> None:
+    """Check everything and say how to mend what is wrong."""
+    with failures_as_lines(chosen := _home(home)):
+        from chatune_bots.doctor import run_doctor
+
+        run_doctor(chosen, Path.cwd(), bot)
+
+
+@data.command("export")
+def export(
+    user: UserArgument,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write to a new file, mode 0600.")
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Print everything stored about a person, as JSON."""
+    with failures_as_lines(chosen := _home(home)):
+        from chatune_bots.data import run_export
+
+        run_export(chosen, Path.cwd(), user, out)
+
+
+@data.command("erase")
+def erase(
+    user: UserArgument,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Erase everything stored about a person, and print what went."""
+    with failures_as_lines(chosen := _home(home)):
+        from chatune_bots.data import run_erase
+
+        run_erase(chosen, Path.cwd(), user, ask=not yes)
+
+
+def _home(chosen: Path | None) -> Home:
+    return home_at(chosen, os.environ)

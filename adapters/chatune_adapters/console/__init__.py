@@ -1,0 +1,1 @@
+"""The terminal as a chat platform: a person at a keyboard, or a pipe."""

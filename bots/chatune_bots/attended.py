@@ -1,0 +1,46 @@
+"""A model with a person in front of it who would rather hear of an outage than wait for its end."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from chatune_core.errors import GenerationFailed, RetryLater
+from chatune_core.generation.requests import ChatMessage, GenerationEvent, GenerationRequest
+from chatune_core.ports import Generator
+
+
+class AttendedGenerator:
+    """Fulfils `Generator` over another one.
+
+    On a platform an outage gives the message back to the inbox and the answer comes late; at a
+    terminal the person is told at once and decides. `failure` is what they were told last.
+    """
+
+    def __init__(self, generator: Generator) -> None:
+        self._generator = generator
+        self.failure: str | None = None
+
+    @property
+    def model(self) -> str:
+        """See `Generator.model`."""
+        return self._generator.model
+
+    @property
+    def context_tokens(self) -> int:
+        """See `Generator.context_tokens`."""
+        return self._generator.context_tokens
+
+    def count_tokens(self, message: ChatMessage) -> int:
+        """See `Generator.count_tokens`."""
+        return self._generator.count_tokens(message)
+
+    async def stream(self, request: GenerationRequest) -> AsyncGenerator[GenerationEvent, None]:
+        """See `Generator.stream`; never raises `RetryLater`."""
+        try:
+            async with aclosing(self._generator.stream(request)) as events:
+                async for event in events:
+                    yield event
+        except (RetryLater, GenerationFailed) as error:
+            said = str(error).rstrip(".")
+            again = " Please try again later." if isinstance(error, RetryLater) else ""
+            self.failure = f"No answer from {self.model}: {said}.{again}"
+            raise GenerationFailed(self.failure) from error

@@ -1,0 +1,103 @@
+"""A conversation with a person at a terminal; the model loads while they already type."""
+
+import shutil
+import sys
+import uuid
+from collections.abc import Sequence
+from contextlib import nullcontext
+
+import anyio
+from rich.console import Console
+
+from chatune_adapters.console.editor import LineEditor
+from chatune_adapters.console.intake import Seat
+from chatune_adapters.console.loading import loading_bar
+from chatune_adapters.console.sender import ConsoleSender
+from chatune_adapters.console.session import ConsoleSession
+from chatune_bots.compose import Parts, attended, open_generators, open_stores, utc_now
+from chatune_bots.lock import held
+from chatune_bots.person import terminal_user
+from chatune_bots.retention import forget_by_age
+from chatune_bots.start import Start
+from chatune_core.messages import ConversationId
+from chatune_core.runtime import Runtime
+
+_FRAME_S = 0.1  # between two looks at how far loading is
+
+
+async def converse(begun: Start, model: str) -> None:
+    """Talk with the person at this terminal until they leave."""
+    print(first_screen(begun, model))  # noqa: T201
+    sender = ConsoleSender(sys.stdout, lambda: tuple(shutil.get_terminal_size()))
+    core = Core(begun, model, sender)
+    editor = LineEditor(begun.home.terminal_history, core.commands, core.status)
+    conversation = ConversationId(f"terminal:{uuid.uuid4().hex}")
+    seat = Seat(terminal_user(), conversation, utc_now, lambda: uuid.uuid4().hex)
+    with held(begun.home) if begun.settings.storage.is_file else nullcontext():
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(sender.run)
+            tasks.start_soon(core.run)
+            await ConsoleSession(editor, sender, seat, core.ready).run()
+            tasks.cancel_scope.cancel()
+
+
+def first_screen(begun: Start, model: str) -> str:
+    """Return what this is, what answers where, and how to go on: three lines."""
+    settings = begun.settings
+    return (
+        f"{settings.bot.name} is a chat bot: you talk to an AI, and it can be wrong.\n"
+        f"Model {settings.models[model].where}.\n"
+        "/help lists the commands, Ctrl-C stops an answer, Ctrl-D leaves.\n"
+    )
+
+
+class Core:
+    """The runtime, from the first look at the disk to the end of the conversation."""
+
+    def __init__(self, begun: Start, model: str, sender: ConsoleSender) -> None:
+        self._begun, self._model, self._sender = begun, model, sender
+        self._runtime: Runtime | None = None
+        self._share: float | None = None
+        self._loaded = anyio.Event()
+
+    async def run(self) -> None:
+        """Open everything, then work until cancelled."""
+        settings, home = self._begun.settings, self._begun.home
+        async with (
+            open_stores(settings, home) as stores,
+            open_generators(settings, home, self._progressed) as generators,
+        ):
+            parts = Parts(settings, stores, attended(generators), self._begun.bot)
+            self._runtime = parts.runtime(self._model, {"terminal": self._sender})
+            self._loaded.set()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(forget_by_age, stores.retention, settings.storage.keep_for)
+                await self._runtime.run()
+
+    async def ready(self) -> Runtime:
+        """Return the runtime; show how far it is while it is not there yet."""
+        if not self._loaded.is_set():
+            with loading_bar(Console(), "Loading the model") as show:
+                while not self._loaded.is_set():
+                    show(self._share)
+                    with anyio.move_on_after(_FRAME_S):
+                        await self._loaded.wait()
+        assert self._runtime is not None
+        return self._runtime
+
+    def commands(self) -> Sequence[tuple[str, str]]:
+        """Return the commands for completion, as far as they are known."""
+        leave = ("quit", "Leave; so does Ctrl-D.")
+        if self._runtime is None:
+            return [leave]
+        return [leave, *((command.name, command.help) for command in self._runtime.commands)]
+
+    def status(self) -> str:
+        """Return the line below the prompt: how far loading is, nothing afterwards."""
+        if self._loaded.is_set():
+            return ""
+        share = "" if self._share is None else f" {self._share:.0%}"
+        return f"Loading the model{share}; you can type already."
+
+    def _progressed(self, share: float | None) -> None:
+        self._share = share

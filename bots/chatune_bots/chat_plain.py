@@ -1,0 +1,72 @@
+"""One message from standard input, its answer alone on standard output."""
+
+import io
+import sys
+import uuid
+
+import anyio
+
+from chatune_adapters.console.intake import Seat, mended, whole
+from chatune_adapters.console.pipe import PipeSender
+from chatune_bots.compose import Parts, attended, open_generators, stores_in_memory, utc_now
+from chatune_bots.person import terminal_user
+from chatune_bots.start import Start
+from chatune_core.commands import bind
+from chatune_core.errors import GenerationFailed, InvalidInput
+from chatune_core.messages import ConversationId
+from chatune_core.runtime import Runtime
+
+_WIDEST = 4  # bytes of the longest UTF-8 character
+_GRACE_S = 30.0  # beyond the deadline of the answer itself
+
+
+async def answer_once(begun: Start, model: str) -> None:
+    """Answer all of standard input as one message; nothing is kept.
+
+    Raises:
+        InvalidInput: the message is empty, too long or a wrong command.
+        GenerationFailed: the model gave no answer.
+    """
+    text = await _message(begun.settings.limits.message_chars)
+    async with open_generators(begun.settings, begun.home, lambda share: None) as generators:
+        watched = attended(generators)
+        collected = io.StringIO()
+        parts = Parts(begun.settings, stores_in_memory(begun.settings), watched, begun.bot)
+        runtime = parts.runtime(model, {"terminal": PipeSender(collected)})
+        _check_command(runtime, text)
+        await _within(begun.settings.generation.deadline_s + _GRACE_S, runtime, text)
+    for generator in watched.values():
+        if generator.failure is not None:
+            raise GenerationFailed(generator.failure)
+    sys.stdout.write(collected.getvalue())
+    sys.stdout.flush()
+
+
+async def _message(longest: int) -> str:
+    data = await whole(sys.stdin.fileno(), longest * _WIDEST)
+    typed = mended(data.decode("utf-8", errors="surrogateescape"))
+    if len(typed.text) > longest:
+        raise InvalidInput(
+            f"The message is longer than {longest:,} characters; send a shorter one."
+        )
+    if not typed.text.strip():
+        raise InvalidInput("The message is empty; there is nothing to answer.")
+    if typed.note:
+        print(f"chatune: {typed.note}", file=sys.stderr)  # noqa: T201
+    return typed.text.strip()
+
+
+def _check_command(runtime: Runtime, text: str) -> None:
+    """Refuse a wrong command here, for its answer would look like any other in a pipe."""
+    parsed = runtime.commands.parse(text)
+    if parsed is not None:
+        bind(runtime.commands.find(parsed[0]), parsed[1])
+
+
+async def _within(patience_s: float, runtime: Runtime, text: str) -> None:
+    conversation = ConversationId(f"terminal:{uuid.uuid4().hex}")
+    seat = Seat(terminal_user(), conversation, utc_now, lambda: uuid.uuid4().hex)
+    with anyio.move_on_after(patience_s) as waiting:
+        await runtime.handle(seat.message(text))
+    if waiting.cancelled_caught:
+        raise GenerationFailed(f"There was no answer within {patience_s:.0f} seconds.")
