@@ -1,0 +1,403 @@
+"""Continuous batching, driven step by step without a device and without a clock."""
+
+from collections.abc import Callable
+
+import pytest
+
+from chatune_core.errors import GenerationFailed, QueueFull
+from chatune_core.generation.engine_settings import EngineSettings
+from chatune_core.generation.job import Job
+from chatune_core.generation.requests import LoraId, Priority
+from chatune_core.generation.scheduler import Scheduler, Work
+from chatune_core.messages import ConversationId, UserId
+
+
+def job(
+    prompt: int | list[int] = 10,
+    *,
+    user: str = "ann",
+    tokens: int = 5,
+    lora: str | None = None,
+    priority: Priority = Priority.NORMAL,
+    deadline_at: float | None = None,
+) -> Job:
+    """A request; a number stands for a prompt of so many tokens that nobody else has."""
+    if isinstance(prompt, int):
+        prompt = [next(fresh) for _ in range(prompt)]
+    return Job(
+        prompt,
+        tokens,
+        UserId(user),
+        ConversationId(user),
+        priority,
+        None if lora is None else LoraId(lora),
+        deadline_at,
+    )
+
+
+fresh = iter(range(1000, 1_000_000))
+
+
+def scheduler(slots: int = 4, context: int = 1000, queue: int = 64, budget: int = 64) -> Scheduler:
+    settings = EngineSettings(queue_limit=queue, prefill_tokens_per_step=budget)
+    return Scheduler(slots, context, settings)
+
+
+def step(batch: Scheduler, now: float = 0.0) -> list[Work]:
+    """Run a step whose every next token is 7, and end what is exhausted."""
+    works = batch.plan(now)
+    batch.record(works, {work.job: 7 for work in works if work.chunk.logits})
+    for work in works:
+        if work.job.exhausted:
+            batch.end(work.job)
+    return works
+
+
+def steps_until(batch: Scheduler, done: Callable[[], bool], limit: int = 200) -> int:
+    for count in range(limit):
+        if done():
+            return count
+        step(batch)
+    raise AssertionError(f"not done after {limit} steps")
+
+
+def test_a_short_prompt_gives_its_first_token_in_the_step_after_it_came() -> None:
+    batch, one = scheduler(), job(10)
+    batch.submit(one)
+
+    (work,) = step(batch)
+
+    assert (work.chunk.start, list(work.chunk.tokens)) == (0, list(one.prompt))
+    assert one.completion_tokens == 1
+
+
+def test_a_late_joiner_gets_its_first_token_before_the_others_end() -> None:
+    batch = scheduler(slots=4)
+    others = [job(tokens=50) for _ in range(3)]
+    for one in others:
+        batch.submit(one)
+    for _ in range(10):
+        step(batch)
+    late = job(30)
+    batch.submit(late)
+
+    step(batch)
+
+    assert late.completion_tokens == 1
+    assert all(one.completion_tokens == 11 for one in others)
+
+
+def test_running_answers_get_a_token_in_every_step_while_a_long_prompt_is_read() -> None:
+    batch = scheduler(budget=64)
+    answer, long = job(tokens=100), job(640)
+    batch.submit(answer)
+    step(batch)
+    batch.submit(long)
+
+    taken = steps_until(batch, lambda: long.completion_tokens == 1)
+
+    assert taken == 10
+    assert answer.completion_tokens == 11
+
+
+def test_a_short_question_passes_a_long_prompt_that_still_goes_on() -> None:
+    batch = scheduler(budget=64)
+    long, second_long, short = job(600), job(600), job(20)
+    batch.submit(long)
+    step(batch)
+    batch.submit(second_long)
+    step(batch)
+    batch.submit(short)
+
+    works = step(batch)
+
+    assert short.completion_tokens == 1
+    assert {work.job for work in works} == {long, short}
+    steps_until(batch, lambda: long.exhausted and second_long.exhausted, limit=30)
+
+
+def test_the_budget_is_spent_whole_when_one_prompt_is_all_there_is() -> None:
+    batch, long = scheduler(budget=64), job(600)
+    batch.submit(long)
+
+    lengths = [len(step(batch)[0].chunk.tokens) for _ in range(10)]
+
+    assert lengths == [64] * 9 + [24]
+
+
+def test_a_request_waits_when_every_slot_is_taken_and_starts_when_one_is_free() -> None:
+    batch = scheduler(slots=1)
+    first, second = job(tokens=3), job()
+    batch.submit(first)
+    batch.submit(second)
+    step(batch)
+    assert (batch.running, batch.waiting, batch.free_slots) == (1, 1, 0)
+
+    batch.end(first)
+    step(batch)
+
+    assert second.completion_tokens == 1
+    assert batch.waiting == 0
+
+
+def test_the_line_names_everyone_who_waits_in_order() -> None:
+    batch = scheduler(slots=1)
+    jobs = [job(user="ann"), job(user="ann"), job(user="ann"), job(user="bob")]
+    for one in jobs:
+        batch.submit(one)
+    step(batch)
+
+    assert batch.line() == [jobs[3], jobs[1], jobs[2]]
+
+
+def test_cancelling_a_waiting_request_moves_up_those_behind() -> None:
+    batch = scheduler(slots=1)
+    jobs = [job() for _ in range(3)]
+    for one in jobs:
+        batch.submit(one)
+    step(batch)
+
+    batch.end(jobs[1])
+
+    assert batch.line() == [jobs[2]]
+
+
+def test_cancelling_a_running_request_frees_its_slot_for_the_next_step() -> None:
+    batch = scheduler(slots=1)
+    running, waiting = job(tokens=500), job()
+    batch.submit(running)
+    batch.submit(waiting)
+    step(batch)
+
+    batch.end(running)
+
+    assert [work.job for work in step(batch)] == [waiting]
+
+
+def test_the_queue_refuses_more_than_its_limit_and_says_how_many_wait() -> None:
+    batch = scheduler(slots=1, queue=4)
+    for number in range(4):
+        batch.submit(job(user=f"user {number}"))
+
+    with pytest.raises(QueueFull) as refusal:
+        batch.submit(job(user="late"))
+
+    assert refusal.value.waiting == 4
+
+
+def test_one_user_cannot_take_the_whole_queue() -> None:
+    batch = scheduler(slots=1, queue=10)
+    for _ in range(5):
+        batch.submit(job(user="ann"))
+
+    with pytest.raises(QueueFull):
+        batch.submit(job(user="ann"))
+    batch.submit(job(user="bob"))
+
+
+def test_a_user_with_many_waiting_does_not_delay_the_first_of_another() -> None:
+    batch = scheduler(slots=2)
+    for _ in range(30):
+        batch.submit(job(user="ann", tokens=5))
+    step(batch)
+    bob = job(user="bob")
+    batch.submit(bob)
+
+    taken = steps_until(batch, lambda: bob.completion_tokens == 1)
+
+    assert taken <= 6, "as soon as the first of ann's two running answers ends"
+
+
+def test_background_work_leaves_a_slot_for_others() -> None:
+    batch = scheduler(slots=4)
+    for _ in range(10):
+        batch.submit(job(priority=Priority.BACKGROUND, tokens=100))
+    step(batch)
+    urgent = job(user="bob", priority=Priority.INTERACTIVE)
+    batch.submit(urgent)
+
+    step(batch)
+
+    assert urgent.completion_tokens == 1
+
+
+def test_background_work_runs_even_with_a_single_slot() -> None:
+    batch, one = scheduler(slots=1), job(priority=Priority.BACKGROUND)
+    batch.submit(one)
+
+    step(batch)
+
+    assert one.completion_tokens == 1
+
+
+def test_background_work_ends_however_much_else_keeps_coming() -> None:
+    batch = scheduler(slots=1)
+    patient = job(priority=Priority.BACKGROUND)
+    batch.submit(patient)
+    number = iter(range(10_000))
+
+    def ended() -> bool:
+        while batch.waiting < 8:
+            user = f"user {next(number)}"
+            batch.submit(job(30, user=user, priority=Priority.INTERACTIVE))
+        return patient.completion_tokens == 5
+
+    steps_until(batch, ended, limit=20_000)
+
+
+def test_a_request_past_its_deadline_is_named_whether_it_waits_or_runs() -> None:
+    batch = scheduler(slots=1)
+    running, waiting, patient = job(deadline_at=5.0), job(deadline_at=4.0), job()
+    for one in (running, waiting, patient):
+        batch.submit(one)
+    step(batch)
+
+    assert batch.expire(3.9) == []
+    assert batch.expire(5.0) == [running, waiting]
+
+
+def test_prompt_and_completion_together_stay_within_the_context() -> None:
+    batch, one = scheduler(context=20), job(15, tokens=100)
+    batch.submit(one)
+
+    steps_until(batch, lambda: batch.running == batch.waiting == 0)
+
+    assert one.completion_tokens == 5
+
+
+@pytest.mark.parametrize("length", [0, 20, 21])
+def test_a_prompt_that_cannot_be_answered_is_refused(length: int) -> None:
+    with pytest.raises(GenerationFailed, match="prompt"):
+        scheduler(context=20).submit(job(length))
+
+
+def test_the_next_turn_of_a_conversation_finds_its_history_computed() -> None:
+    batch = scheduler()
+    first = job(40, tokens=10)
+    batch.submit(first)
+    steps_until(batch, lambda: first.exhausted)
+    second = job([*first.tokens, 5, 6])
+    batch.submit(second)
+
+    (work,) = step(batch)
+
+    assert work.job.slot == first.slot
+    assert (work.chunk.start, list(work.chunk.tokens)) == (49, [7, 5, 6])
+    assert work.copy is None
+
+
+def test_the_last_prompt_token_is_run_even_if_all_is_cached() -> None:
+    batch = scheduler()
+    first = job(40)
+    batch.submit(first)
+    steps_until(batch, lambda: first.exhausted)
+    again = job(list(first.prompt))
+    batch.submit(again)
+
+    (work,) = step(batch)
+
+    assert (work.chunk.start, len(work.chunk.tokens)) == (39, 1)
+    assert again.reused == 39
+
+
+def test_a_shared_system_prompt_is_copied_from_a_slot_in_use() -> None:
+    system = list(range(100))
+    batch = scheduler(budget=128)
+    first, second = job([*system, 501]), job([*system, 502, 503])
+    batch.submit(first)
+    step(batch)
+    batch.submit(second)
+
+    work = step(batch)[-1]
+
+    assert work.copy is not None
+    assert (work.copy.source, work.copy.tokens) == (first.slot, 100)
+    assert list(work.chunk.tokens) == [502, 503]
+
+
+def test_a_request_with_a_common_start_does_not_wipe_out_a_longer_history() -> None:
+    system = list(range(30))
+    batch = scheduler(slots=2)
+    history = job([*system, *range(500, 600)])
+    batch.submit(history)
+    steps_until(batch, lambda: history.exhausted)
+    batch.submit(job([*system, 601]))
+    step(batch)
+    next_turn = job([*history.prompt, 700])
+    batch.submit(next_turn)
+
+    step(batch)
+
+    assert next_turn.reused == 130
+
+
+def test_requests_that_come_together_read_their_shared_prompt_once() -> None:
+    system = list(range(300))
+    batch = scheduler(slots=8, budget=64)
+    jobs = [job([*system, 500 + number], user=f"user {number}") for number in range(8)]
+    for one in jobs:
+        batch.submit(one)
+    read = 0
+    while not all(one.completion_tokens for one in jobs):
+        read += sum(
+            len(work.chunk.tokens)
+            for work in step(batch)
+            if work.chunk.start < len(work.job.prompt)
+        )
+
+    assert read == 300 + 8
+
+
+def test_whoever_waits_for_a_shared_prompt_reads_it_if_the_reader_is_cancelled() -> None:
+    system = list(range(300))
+    batch = scheduler(budget=64)
+    reader, follower = job([*system, 500]), job([*system, 501], user="bob")
+    batch.submit(reader)
+    batch.submit(follower)
+    step(batch)
+    batch.end(reader)
+
+    steps_until(batch, lambda: follower.completion_tokens == 1)
+
+    assert follower.reused == 64
+
+
+def test_nothing_computed_with_one_lora_is_reused_with_another() -> None:
+    batch = scheduler()
+    first = job(50, lora="a")
+    batch.submit(first)
+    steps_until(batch, lambda: first.exhausted)
+    for lora, reused in (("b", 0), (None, 0), ("a", 49)):
+        again = job(list(first.prompt), lora=lora)
+        batch.submit(again)
+        step(batch)
+
+        assert again.reused == reused
+
+
+def test_what_a_dropped_lora_computed_is_forgotten() -> None:
+    batch = scheduler()
+    first = job(50, lora="a")
+    batch.submit(first)
+    steps_until(batch, lambda: first.exhausted)
+    batch.forget_lora(LoraId("a"))
+    again = job(list(first.prompt), lora="a")
+    batch.submit(again)
+
+    step(batch)
+
+    assert again.reused == 0
+
+
+def test_what_a_failed_request_left_in_its_slot_is_not_reused() -> None:
+    batch = scheduler()
+    failed = job(50)
+    batch.submit(failed)
+    step(batch)
+    batch.end(failed, forget=True)
+    again = job(list(failed.prompt))
+    batch.submit(again)
+
+    step(batch)
+
+    assert again.reused == 0
