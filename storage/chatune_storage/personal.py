@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from chatune_core.messages import UserId
 from chatune_core.ports import AuditEntry
+from chatune_core.privacy import Purpose
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -28,6 +29,17 @@ STORES = (
     "keys",
 )
 """What an erasure counts. `quotes`: prompts of others that may repeat the person's words."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Decision:
+    """One consent given or withdrawn."""
+
+    user: UserId
+    purpose: Purpose
+    granted: bool
+    source: str
+    at: datetime
 
 
 def readable(value: DataclassInstance) -> dict[str, object]:

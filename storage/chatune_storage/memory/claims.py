@@ -16,25 +16,20 @@ _KEYS_KEPT = 100_000
 class Entry(Generic[Item]):
     """One waiting item; `free_at` is when its claim or its rest ends."""
 
-    __slots__ = (
-        "attempt",
-        "claimed",
-        "conversation",
-        "ended",
-        "free_at",
-        "item",
-        "key",
-        "seq",
-        "stopping",
-    )
+    # Defaults live on the class: an entry is made for every message, and most never change.
+    attempt = 0
+    claimed = False
+    stopping = False
+    ended = False
+    free_at = _ALWAYS
 
     def __init__(
         self, seq: int, key: EventKey, conversation: ConversationId | None, item: Item
     ) -> None:
-        self.seq, self.key, self.conversation, self.item = seq, key, conversation, item
-        self.attempt = 0
-        self.claimed = self.stopping = self.ended = False
-        self.free_at = _ALWAYS
+        self.seq = seq
+        self.key = key
+        self.conversation = conversation
+        self.item = item
 
 
 class ClaimQueue(Generic[Item]):
@@ -98,6 +93,10 @@ class ClaimQueue(Generic[Item]):
         if entry is None or entry.attempt != attempt or not entry.claimed:
             return None
         return entry
+
+    def find(self, key: EventKey) -> Entry[Item] | None:
+        """Return the open entry of the item, claimed or not."""
+        return self._open.get(key)
 
     def head(self, conversation: ConversationId) -> Entry[Item] | None:
         """Return the oldest unfinished item of the conversation."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
@@ -15,7 +15,7 @@ from chatune_core.privacy import ErasureReceipt, PersonalRecord, Purpose
 from chatune_storage.memory.claims import ClaimQueue
 from chatune_storage.memory.queues import MemoryOutbox
 from chatune_storage.memory.records import Records
-from chatune_storage.personal import STORES, mentions, readable, without_name
+from chatune_storage.personal import STORES, Decision, mentions, readable, without_name
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -23,16 +23,6 @@ if TYPE_CHECKING:
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 _AUDIT_KEPT = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """One consent given or withdrawn."""
-
-    purpose: Purpose
-    granted: bool
-    source: str
-    at: datetime
 
 
 class MemoryConsents:
@@ -53,7 +43,7 @@ class MemoryConsents:
 
     async def record(self, user: UserId, purpose: Purpose, granted: bool, source: str) -> None:
         """See Consents.record."""
-        decision = Decision(purpose, granted, source, self._now())
+        decision = Decision(user, purpose, granted, source, self._now())
         self.decisions.setdefault(user, []).append(decision)
 
 
@@ -126,7 +116,7 @@ class MemoryPersonalData:
         events = self._inbox.drop(lambda event: event.user == user)
         replies = len(self._replies.drop(lambda reply: reply.user == user))
         replies += _drop(outbox.parked, lambda _, item: item.reply.user == user)
-        replies += _drop(outbox.shown, lambda _, item: item.user == user)
+        replies += _drop(outbox.shown, lambda _, shown: shown[1] == user)
         return {"inbox": len(events), "outbox": replies}
 
     def _erase_records(self, user: UserId) -> dict[str, int]:
@@ -180,7 +170,7 @@ class MemoryRetention:
         theirs allows feedback. Where an old answer is shown is forgotten with it.
         """
         before = self._now() - older_than
-        _drop(self._outbox.shown, lambda _, item: item.at < before)
+        _drop(self._outbox.shown, lambda _, shown: shown[2] < before)
         return {
             "inbox": 0,
             "outbox": _drop(self._outbox.parked, lambda _, item: item.at < before),

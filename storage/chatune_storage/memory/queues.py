@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chatune_core.messages import (
-    ConversationId,
     EventKey,
     Inbound,
     MessageKey,
@@ -26,13 +25,8 @@ class Parked:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """Whose answer the platform shows since when; the text is not kept here."""
-
-    answers: EventKey
-    user: UserId
-    at: datetime
+Shown = tuple[EventKey, UserId, datetime]
+"""Which reply, to whom, and when its last claim would have run out; the text is not kept."""
 
 
 class MemoryInbox:
@@ -67,13 +61,14 @@ class MemoryInbox:
         if entry is not None:
             self._queue.rest(entry, after)
 
-    async def request_stop(self, conversation: ConversationId) -> bool:
-        """See Inbox.request_stop."""
-        entry = self._queue.head(conversation)
-        if entry is None or not entry.claimed:
-            return False
+    async def request_stop(self, stop: StopRequested) -> EventKey | None:
+        """See Inbox.request_stop. A stop that was never stored means whatever runs now."""
+        entry = self._queue.head(stop.conversation)
+        asked = self._queue.find(stop.key)
+        if entry is None or not entry.claimed or (asked is not None and asked.seq < entry.seq):
+            return None
         entry.stopping = True
-        return True
+        return entry.key
 
 
 class MemoryOutbox:
@@ -93,7 +88,7 @@ class MemoryOutbox:
         entry = self._queue.held(lease.reply.answers, lease.attempt)
         if entry is not None:
             self._queue.end(entry)
-            self.shown[message] = Shown(entry.key, entry.item.user, self._now())
+            self.shown[message] = (entry.key, entry.item.user, entry.free_at)
 
     async def release(self, lease: ReplyLease, after: timedelta) -> None:
         """See Outbox.release."""

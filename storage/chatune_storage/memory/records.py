@@ -92,9 +92,9 @@ class MemoryHistory:
     async def answer_shown_as(self, message: MessageKey) -> EventKey | None:
         """See History.answer_shown_as."""
         shown = self._outbox.shown.get(message)
-        if shown is None or shown.answers not in self._records.generations:
+        if shown is None or shown[0] not in self._records.generations:
             return None
-        return shown.answers
+        return shown[0]
 
     async def chosen_model(self, conversation: ConversationId) -> str | None:
         """See History.chosen_model."""

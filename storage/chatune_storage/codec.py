@@ -1,0 +1,95 @@
+"""Values as JSON lists, and back: short, quick, and safe for any text that Python can hold.
+
+A field may be added at the end of a message if it has a default: old rows still open.
+"""
+
+import dataclasses
+import json
+from datetime import datetime
+from typing import Any
+
+from chatune_core.generation.requests import ChatMessage, Sampling
+from chatune_core.messages import (
+    ActionTaken,
+    Attachment,
+    CommandInvoked,
+    ConversationId,
+    EventKey,
+    Inbound,
+    MessageDeleted,
+    MessageEdited,
+    MessageReceived,
+    ReactionChanged,
+    Reply,
+    StopRequested,
+    UserId,
+)
+
+_KINDS: dict[str, type[Inbound]] = {
+    "message": MessageReceived,
+    "command": CommandInvoked,
+    "action": ActionTaken,
+    "reaction": ReactionChanged,
+    "edited": MessageEdited,
+    "deleted": MessageDeleted,
+    "stop": StopRequested,
+}
+_FIELDS = {
+    kind: (name, tuple(field.name for field in dataclasses.fields(kind)))
+    for name, kind in _KINDS.items()
+}
+
+
+def event_text(event: Inbound) -> str:
+    """Return the whole event as text."""
+    name, fields = _FIELDS[type(event)]
+    return json.dumps([name, *(getattr(event, field) for field in fields)], default=_plain)
+
+
+def _plain(value: Any) -> object:  # noqa: ANN401 - json hands over whatever it does not know
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Attachment):
+        return [value.name, value.media_type, value.size_bytes, value.url]
+    raise TypeError(f"no stored form for {value!r}")
+
+
+def event_from(text: str) -> Inbound:
+    """Return the event that `event_text` wrote."""
+    name, key, conversation, user, at, *rest = json.loads(text)
+    kind = _KINDS[name]
+    if kind is MessageReceived:
+        rest[1:] = [tuple(Attachment(*part) for part in files) for files in rest[1:]]
+    return kind(key, conversation, user, datetime.fromisoformat(at), *rest)
+
+
+def reply_text(reply: Reply) -> str:
+    """Return what a reply says and where, as text."""
+    return json.dumps([reply.conversation, reply.text, reply.private])
+
+
+def reply_from(answers: EventKey, user: UserId, text: str) -> Reply:
+    """Return the reply that `reply_text` wrote."""
+    conversation, said, private = json.loads(text)
+    return Reply(answers, ConversationId(conversation), user, said, private)
+
+
+def prompt_text(prompt: tuple[ChatMessage, ...]) -> str:
+    """Return a prompt as text."""
+    return json.dumps([[message.role, message.content] for message in prompt])
+
+
+def prompt_from(text: str) -> tuple[ChatMessage, ...]:
+    """Return the prompt that `prompt_text` wrote."""
+    return tuple(ChatMessage(role, content) for role, content in json.loads(text))
+
+
+def sampling_text(sampling: Sampling) -> str:
+    """Return the sampling settings as text, by name."""
+    return json.dumps(dataclasses.asdict(sampling))
+
+
+def sampling_from(text: str) -> Sampling:
+    """Return the settings that `sampling_text` wrote."""
+    fields = json.loads(text)
+    return Sampling(**{**fields, "stop": tuple(fields["stop"])})

@@ -1,0 +1,158 @@
+"""One database: its connections, and how long it waits for others."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from anyio import CancelScope
+from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from chatune_core.errors import ConfigurationError
+from chatune_storage.failures import Conflict, translated
+
+Answer = TypeVar("Answer")
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+_READERS = 4
+_TRIES = 3
+_SERVER_TIME_LIMIT_S = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where the tables are.
+
+    `writer` has one connection and opens each transaction with the right to write; `reader`
+    never opens one: each statement sees what is committed when it starts.
+    """
+
+    writer: AsyncEngine
+    reader: AsyncEngine
+    name: str
+    """The URL without its password."""
+    file: Path | None
+    """The database file of SQLite, None for a server."""
+
+    @property
+    def dialect(self) -> str:
+        """Return "sqlite" or "postgresql"."""
+        return self.writer.dialect.name
+
+    async def write(self, work: Callable[[Connection], Answer]) -> Answer:
+        """Run `work` in one transaction, whole or not at all; repeated if others are in its way.
+
+        Raises:
+            RetryLater: the database fails in passing; nothing has happened.
+        """
+        for _ in range(_TRIES - 1):
+            with suppress(Conflict):
+                return await self._write(work)
+        return await self._write(work)
+
+    async def _write(self, work: Callable[[Connection], Answer]) -> Answer:
+        with translated(), CancelScope(shield=True):
+            async with self.writer.begin() as connection:
+                answer = await connection.run_sync(work)
+        return answer
+
+    async def read(self, work: Callable[[Connection], Answer]) -> Answer:
+        """Run `work`, which only reads.
+
+        Raises:
+            RetryLater: the database fails in passing.
+        """
+        with translated(), CancelScope(shield=True):
+            async with self.reader.connect() as connection:
+                answer = await connection.run_sync(work)
+        return answer
+
+
+@asynccontextmanager
+async def open_database(url: str, lock_wait: timedelta) -> AsyncIterator[Database]:
+    """Connect lazily to the database at `url`, and close it at the end.
+
+    `lock_wait` is how long a statement waits for another process before it gives up.
+
+    Raises:
+        ConfigurationError: `url` names no database that can be used.
+    """
+    parsed = _parsed(url)
+    if parsed.get_backend_name() == "sqlite":
+        database = _sqlite(parsed, lock_wait)
+    else:
+        database = _postgres(parsed, lock_wait)
+    try:
+        yield database
+    finally:
+        with CancelScope(shield=True):
+            await database.writer.dispose()
+            await database.reader.dispose()
+
+
+def _parsed(url: str) -> URL:
+    remedy = (
+        "Write sqlite:///path/to/chatune.db (four slashes for an absolute path) "
+        "or postgresql://user:password@host/database."
+    )
+    try:
+        parsed = make_url(url)
+        if parsed.drivername in _DRIVERS:
+            parsed = parsed.set(drivername=_DRIVERS[parsed.drivername])
+        if parsed.drivername not in _DRIVERS.values():
+            raise ConfigurationError(f"The database kind {parsed.drivername!r} is unknown.", remedy)
+        parsed.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+        raise ConfigurationError("The database URL cannot be read.", remedy) from error
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise ConfigurationError("The database URL names no file.", remedy)
+    return parsed
+
+
+def _sqlite(url: URL, lock_wait: timedelta) -> Database:
+    options: dict[str, Any] = {"connect_args": {"timeout": lock_wait.total_seconds()}}
+    writer = create_async_engine(url, pool_size=1, max_overflow=0, **options)
+    reader = create_async_engine(
+        url, pool_size=_READERS, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **options
+    )
+
+    @event.listens_for(writer.sync_engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - a driver's own object
+        # The driver would open transactions late and without the right to write.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for setting in (
+            "journal_mode = WAL",
+            # With NORMAL a power cut may take back what was reported as stored.
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            "secure_delete = ON",
+        ):
+            cursor.execute(f"PRAGMA {setting}")
+        cursor.close()
+
+    @event.listens_for(writer.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return Database(writer, reader, url.render_as_string(), Path(url.database or ""))
+
+
+def _postgres(url: URL, lock_wait: timedelta) -> Database:
+    waiting = {"lock_timeout": f"{int(lock_wait.total_seconds() * 1000)}ms"}
+    options: dict[str, Any] = {
+        "connect_args": {
+            "timeout": lock_wait.total_seconds(),
+            "command_timeout": _SERVER_TIME_LIMIT_S,
+            "server_settings": waiting,
+        },
+        "pool_pre_ping": False,
+    }
+    writer = create_async_engine(url, pool_size=2, max_overflow=2, **options)
+    reader = create_async_engine(
+        url, pool_size=_READERS, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **options
+    )
+    return Database(writer, reader, url.render_as_string(), None)

@@ -1,0 +1,175 @@
+"""Taking one person out of a database, down to the bytes of its file."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from anyio import to_thread
+from sqlalchemy import Connection, bindparam, delete, exists, or_, select, union, update
+from sqlalchemy.sql.dml import Delete
+
+from chatune_core.errors import RetryLater
+from chatune_core.messages import UserId
+from chatune_storage.audit import entry_from, entry_row
+from chatune_storage.database import Database
+from chatune_storage.failures import translated
+from chatune_storage.personal import STORES, mentions, without_name
+from chatune_storage.queues import Queues
+from chatune_storage.tables import (
+    ENDED,
+    audit,
+    choices,
+    consents,
+    generations,
+    inbox,
+    microseconds,
+    outbox,
+    people,
+    ratings,
+    turns,
+)
+
+_CHUNK = 1 << 20
+_log = logging.getLogger(__name__)
+
+
+def erase_person(
+    connection: Connection, queues: Queues, user: UserId, now: datetime
+) -> tuple[dict[str, int], Sequence[bytes]]:
+    """Remove every row about `user`.
+
+    Of an event nothing stays but the hash of its key, so that the platform's second delivery of
+    it is still known. Prompts of others go where `user` took part, for they may repeat their
+    words.
+
+    Returns:
+        Rows per store, and byte strings that must not be left in the file.
+    """
+    traces = [user.encode("utf-8", "surrogatepass")]
+    removed = dict.fromkeys(STORES, 0)
+    # Locked, so that no row is written with this key while its rows are taken away.
+    row = connection.execute(
+        select(people.c.id, people.c.wrapped_key).where(people.c.user_id == user).with_for_update()
+    ).first()
+    if row is not None:
+        removed |= _empty_queues(connection, queues, row.id, now)
+        removed |= _remove_records(connection, row.id)
+        removed["keys"] = connection.execute(delete(people).where(people.c.id == row.id)).rowcount
+        traces.append(row.wrapped_key)
+    removed["audit"] = _unname(connection, user)
+    return removed, traces
+
+
+def _empty_queues(
+    connection: Connection, queues: Queues, person: int, now: datetime
+) -> dict[str, int]:
+    theirs, replies = inbox.c.person_id == person, outbox.c.person_id == person
+    waiting = select(inbox.c.line).where(theirs).union(select(outbox.c.line).where(replies))
+    lines = [line for line in connection.execute(waiting).scalars() if line is not None]
+    queues.lock_lines(connection, lines)
+    ended = (
+        update(inbox)
+        .where(theirs)
+        .values(
+            state=ENDED,
+            attempt=0,
+            ended_at=microseconds(now),
+            line=None,
+            person_id=None,
+            payload=None,
+        )
+    )
+    removed = {
+        "inbox": connection.execute(ended).rowcount,
+        "outbox": connection.execute(delete(outbox).where(replies)).rowcount,
+    }
+    queues.inbox.promote(connection, lines)
+    queues.outbox.promote(connection, lines)
+    return removed
+
+
+def _remove_records(connection: Connection, person: int) -> dict[str, int]:
+    answered = select(generations.c.event).where(generations.c.person_id == person)
+    part_taken = union(
+        select(turns.c.conversation).where(turns.c.person_id == person),
+        select(generations.c.conversation).where(generations.c.person_id == person),
+    )
+    places = connection.execute(part_taken).scalars().all()
+    statements = {
+        "ratings": delete(ratings).where(
+            or_(ratings.c.person_id == person, ratings.c.answers.in_(answered))
+        ),
+        "turns": delete(turns).where(turns.c.person_id == person),
+        "generations": delete(generations).where(generations.c.person_id == person),
+        "consents": delete(consents).where(consents.c.person_id == person),
+    }
+    removed = {store: connection.execute(each).rowcount for store, each in statements.items()}
+    quotes = (
+        update(generations)
+        .where(generations.c.conversation == bindparam("place"), generations.c.prompt.is_not(None))
+        .values(prompt=None)
+    )
+    removed["quotes"] = sum(connection.execute(quotes, {"place": p}).rowcount for p in places)
+    for place in places:
+        connection.execute(_forsaken_choice(place))
+    return removed
+
+
+def _forsaken_choice(place: str) -> Delete:
+    """The model chosen for a conversation in which nobody else has a part."""
+    return delete(choices).where(
+        choices.c.conversation == place,
+        ~exists().where(turns.c.conversation == place),
+        ~exists().where(generations.c.conversation == place),
+    )
+
+
+def _unname(connection: Connection, user: UserId) -> int:
+    rows = connection.execute(select(audit)).mappings()
+    named = [(row["id"], entry_from(row)) for row in rows]
+    named = [(id, entry) for id, entry in named if mentions(entry, user)]
+    for id, entry in named:
+        changed = update(audit).where(audit.c.id == id)
+        connection.execute(changed.values(entry_row(without_name(entry, user))))
+    return len(named)
+
+
+async def scrub(database: Database, traces: Sequence[bytes]) -> None:
+    """Make sure that no trace is left in the files of an SQLite database.
+
+    Deleted rows are overwritten as they go (secure_delete), but copies may stay in the
+    write-ahead log, and in the slack of pages that were split or joined; only the second needs
+    the whole file rewritten.
+    """
+    file = database.file
+    if file is None:
+        return
+    try:
+        # Held, so that nobody in this process writes meanwhile.
+        with translated():
+            async with database.writer.connect():
+                await database.read(_checkpoint)
+                if await to_thread.run_sync(_holds, file, traces):
+                    await database.read(lambda c: c.exec_driver_sql("VACUUM"))
+                    await database.read(_checkpoint)
+    except RetryLater as error:
+        _log.warning("Traces of an erased person may remain in %s: %s", file, error)
+
+
+def _checkpoint(connection: Connection) -> None:
+    busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+    if busy:
+        raise RetryLater("another process is reading the database", timedelta(seconds=1))
+
+
+def _holds(file: Path, traces: Sequence[bytes]) -> bool:
+    overlap = max(len(trace) for trace in traces)
+    with file.open("rb") as database:
+        tail = b""
+        while chunk := database.read(_CHUNK):
+            window = tail + chunk
+            if any(trace in window for trace in traces):
+                return True
+            tail = window[-overlap:]
+    return False

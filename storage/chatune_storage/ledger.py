@@ -1,0 +1,112 @@
+"""What events came to, in a database: everything of one outcome or nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from chatune_core.messages import UserId
+from chatune_core.outcomes import (
+    AnswerRated,
+    ConversationReset,
+    GenerationMade,
+    ModelChosen,
+    Outcome,
+    TurnSaid,
+)
+from chatune_core.ports import EventLease
+from chatune_storage.effects import EffectRows, EffectSql
+from chatune_storage.keyring import Keyring
+from chatune_storage.queues import HELD, among, by_attempt
+from chatune_storage.tables import ENDED
+from chatune_storage.writer import Transaction, Writer
+
+
+@dataclass(frozen=True, slots=True)
+class _Commit:
+    key_hash: bytes
+    lease: EventLease
+    outcome: Outcome
+
+
+class SqlLedger:
+    """See Ledger."""
+
+    def __init__(self, writer: Writer, keyring: Keyring, dialect: str) -> None:
+        self._writer, self._keyring = writer, keyring
+        self._effects = EffectSql(dialect)
+        # What is left of an ended event says nothing about anybody.
+        self._end = among(
+            dialect,
+            "key_hash",
+            f"UPDATE inbox SET state = {ENDED}, ended_at = :now, line = NULL, person_id = NULL, "
+            f"payload = NULL WHERE {{among}} AND {HELD} RETURNING key_hash",
+        )
+        self._ended = among(
+            dialect,
+            "key_hash",
+            f"SELECT key_hash, attempt FROM inbox WHERE {{among}} AND state = {ENDED}",
+        )
+
+    async def commit(self, lease: EventLease, outcome: Outcome) -> bool:
+        """See Ledger.commit."""
+        commit = _Commit(self._keyring.hashed(lease.event.key), lease, outcome)
+        lines = {lease.event.conversation}
+        if outcome.reply is not None:
+            lines.add(outcome.reply.conversation)
+        return await self._writer.change(self._commit_all, commit, _users(outcome), lines)
+
+    def _commit_all(self, transaction: Transaction, commits: Sequence[_Commit]) -> Sequence[bool]:
+        resets = (isinstance(e, ConversationReset) for c in commits for e in c.outcome.effects)
+        if len(commits) > 1 and any(resets):
+            # A reset takes what came before it and leaves what comes after: keep their order.
+            return [self._commit_all(transaction, [commit])[0] for commit in commits]
+        ended = self._end_all(transaction, commits)
+        rows = EffectRows(transaction.keys, transaction.now)
+        # The same claim may be committed twice at once, and two claims on one event: the first
+        # of those that the database let through counts.
+        left = set(ended)
+        for commit in commits:
+            if commit.key_hash in left:
+                left.remove(commit.key_hash)
+                transaction.inbox_lines.add(commit.lease.event.conversation)
+                rows.add(commit.outcome)
+        self._effects.write(transaction.connection, rows)
+        transaction.outbox_lines.update(rows.lines)
+        return self._have_ended(transaction, commits, ended)
+
+    def _end_all(self, transaction: Transaction, commits: Sequence[_Commit]) -> set[bytes]:
+        ended: set[bytes] = set()
+        claims = ((commit.key_hash, commit.lease.attempt) for commit in commits)
+        for attempt, keys in by_attempt(claims).items():
+            asked = {"keys": keys, "attempt": attempt, "now": transaction.now}
+            ended.update(transaction.connection.execute(self._end, asked).scalars())
+        return ended
+
+    def _have_ended(
+        self, transaction: Transaction, commits: Sequence[_Commit], ended: set[bytes]
+    ) -> Sequence[bool]:
+        """Say who has succeeded: now, or before with the same claim."""
+        others = [commit.key_hash for commit in commits if commit.key_hash not in ended]
+        before: dict[bytes, int] = {}
+        if others:
+            found = transaction.connection.execute(self._ended, {"keys": others})
+            before = {row[0]: row[1] for row in found}
+        return [
+            commit.key_hash in ended or before.get(commit.key_hash) == commit.lease.attempt
+            for commit in commits
+        ]
+
+
+def _users(outcome: Outcome) -> set[UserId]:
+    users = {outcome.reply.user} if outcome.reply is not None else set()
+    for effect in outcome.effects:
+        match effect:
+            case TurnSaid(turn=turn):
+                users.add(turn.user)
+            case GenerationMade(user=user) | AnswerRated(user=user):
+                users.add(user)
+            case ConversationReset() | ModelChosen():
+                pass
+            case _:
+                assert_never(effect)
+    return users

@@ -1,0 +1,113 @@
+"""The outbox in a database."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from anyio import CancelScope
+from sqlalchemy import text
+
+from chatune_core.messages import EventKey, MessageKey
+from chatune_core.ports import ReplyLease
+from chatune_storage.codec import reply_from
+from chatune_storage.effects import REPLY
+from chatune_storage.keyring import Keyring
+from chatune_storage.queues import HELD
+from chatune_storage.tables import ENDED
+from chatune_storage.writer import Transaction, Writer
+
+_MICROSECOND = timedelta(microseconds=1)
+_DELIVERED = text(
+    f"UPDATE outbox SET state = {ENDED}, ended_at = :now, line = NULL, payload = NULL, "
+    f"message = :message WHERE answers = :key AND {HELD}"
+)
+_PARK = text(
+    f"UPDATE outbox SET state = {ENDED}, ended_at = :now, line = NULL, parked_because = :reason "
+    f"WHERE answers = :key AND {HELD}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """What became of a lease: shown as a message, parked for a reason, or given back."""
+
+    lease: ReplyLease
+    told: str = ""
+    after: int = 0
+
+
+class SqlOutbox:
+    """See Outbox."""
+
+    def __init__(self, writer: Writer, keyring: Keyring, lease_for: timedelta) -> None:
+        self._writer, self._keyring = writer, keyring
+        self._lease_for = lease_for // _MICROSECOND
+
+    async def lease(self, limit: int) -> Sequence[ReplyLease]:
+        """See Outbox.lease."""
+        return await self._writer.claim(self._lease, limit, self._give_back)
+
+    async def delivered(self, lease: ReplyLease, message: MessageKey) -> None:
+        """See Outbox.delivered."""
+        ending = _Ending(lease, message)
+        await self._writer.change(_deliver_all, ending, lines=(lease.reply.conversation,))
+
+    async def release(self, lease: ReplyLease, after: timedelta) -> None:
+        """See Outbox.release."""
+        await self._writer.change(_release_all, _Ending(lease, after=after // _MICROSECOND))
+
+    async def park(self, lease: ReplyLease, reason: str) -> None:
+        """See Outbox.park."""
+        ending = _Ending(lease, reason)
+        await self._writer.change(_park_all, ending, lines=(lease.reply.conversation,))
+
+    def _lease(
+        self, transaction: Transaction, limits: Sequence[int]
+    ) -> Sequence[Sequence[ReplyLease]]:
+        return [self._lease_up_to(transaction, limit) for limit in limits]
+
+    def _lease_up_to(self, transaction: Transaction, limit: int) -> Sequence[ReplyLease]:
+        connection, now = transaction.connection, transaction.now
+        claimed = transaction.queues.outbox.claim(connection, limit, now, now + self._lease_for)
+        keys = self._keyring.of_rows(connection, {row.person_id for row in claimed})
+        leases = []
+        for row in claimed:
+            key = keys[row.person_id]
+            said = key.open(REPLY, row.key, row.payload)
+            leases.append(ReplyLease(reply_from(EventKey(row.key), key.user, said), row.attempt))
+        return leases
+
+    async def _give_back(self, leases: Sequence[ReplyLease]) -> None:
+        with CancelScope(shield=True):
+            for lease in leases:
+                await self.release(lease, timedelta())
+
+
+def _deliver_all(transaction: Transaction, endings: Sequence[_Ending]) -> Sequence[None]:
+    rows = [_named(transaction, ending) | {"message": ending.told} for ending in endings]
+    transaction.connection.execute(_DELIVERED, rows)
+    return [None] * len(endings)
+
+
+def _park_all(transaction: Transaction, endings: Sequence[_Ending]) -> Sequence[None]:
+    rows = [_named(transaction, ending) | {"reason": ending.told} for ending in endings]
+    transaction.connection.execute(_PARK, rows)
+    return [None] * len(endings)
+
+
+def _named(transaction: Transaction, ending: _Ending) -> dict[str, object]:
+    transaction.outbox_lines.add(ending.lease.reply.conversation)
+    return {
+        "key": ending.lease.reply.answers,
+        "attempt": ending.lease.attempt,
+        "now": transaction.now,
+    }
+
+
+def _release_all(transaction: Transaction, endings: Sequence[_Ending]) -> Sequence[None]:
+    now = transaction.now
+    rests = [
+        (ending.lease.reply.answers, ending.lease.attempt, now + ending.after) for ending in endings
+    ]
+    transaction.queues.outbox.rest(transaction.connection, rests)
+    return [None] * len(endings)

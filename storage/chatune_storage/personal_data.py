@@ -1,0 +1,131 @@
+"""Export and erasure of one person, in a database."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping, Table, select
+
+from chatune_core.messages import ConversationId, EventKey, UserId
+from chatune_core.outcomes import AnswerRated, GenerationMade
+from chatune_core.privacy import ErasureReceipt, PersonalRecord, Purpose
+from chatune_storage.audit import entry_from
+from chatune_storage.codec import event_from, prompt_from, reply_from, sampling_from
+from chatune_storage.database import Database
+from chatune_storage.effects import COMPLETION, PROMPT, REASON, REPLY
+from chatune_storage.erasure import erase_person, scrub
+from chatune_storage.history import turn_from
+from chatune_storage.inbox import PAYLOAD
+from chatune_storage.keyring import Keyring
+from chatune_storage.keys import PersonKey
+from chatune_storage.personal import Decision, mentions, readable
+from chatune_storage.queues import Queues
+from chatune_storage.tables import (
+    audit,
+    consents,
+    generations,
+    inbox,
+    moment,
+    outbox,
+    ratings,
+    turns,
+)
+
+
+class SqlPersonalData:
+    """See PersonalData."""
+
+    def __init__(
+        self,
+        database: Database,
+        queues: Queues,
+        keyring: Keyring,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._database, self._queues = database, queues
+        self._keyring, self._now = keyring, now
+
+    async def export(self, user: UserId) -> Sequence[PersonalRecord]:
+        """See PersonalData.export."""
+        return await self._database.read(lambda c: list(self._records(c, user)))
+
+    def _records(self, connection: Connection, user: UserId) -> Iterator[PersonalRecord]:
+        key = self._keyring.known(connection, user)
+        if key is not None:
+            for table, record in (
+                (inbox, _event),
+                (outbox, _reply),
+                (turns, _turn),
+                (generations, _generation),
+                (ratings, _rating),
+                (consents, _decision),
+            ):
+                for row in _rows(connection, table, key):
+                    yield PersonalRecord(table.name, record(row, key))
+        for row in connection.execute(select(audit).order_by(audit.c.id)).mappings():
+            entry = entry_from(row)
+            if mentions(entry, user):
+                yield PersonalRecord("audit", readable(entry))
+
+    async def erase(self, user: UserId) -> ErasureReceipt:
+        """See PersonalData.erase."""
+        now = self._now()
+        removed, traces = await self._database.write(
+            lambda c: erase_person(c, self._queues, user, now)
+        )
+        self._keyring.forget([user])
+        await scrub(self._database, traces)
+        return ErasureReceipt(user, now, removed)
+
+
+def _rows(connection: Connection, table: Table, key: PersonKey) -> Sequence[RowMapping]:
+    theirs = select(table).where(table.c.person_id == key.id)
+    return connection.execute(theirs).mappings().all()
+
+
+def _event(row: RowMapping, key: PersonKey) -> dict[str, object]:
+    return readable(event_from(key.open(PAYLOAD, row["key_hash"].hex(), row["payload"])))
+
+
+def _reply(row: RowMapping, key: PersonKey) -> dict[str, object]:
+    answers = EventKey(row["answers"])
+    if row["payload"] is None:
+        return {"answers": answers, "shown_as": row["message"]}
+    return readable(reply_from(answers, key.user, key.open(REPLY, answers, row["payload"])))
+
+
+def _turn(row: RowMapping, key: PersonKey) -> dict[str, object]:
+    return readable(turn_from(row, key))
+
+
+def _generation(row: RowMapping, key: PersonKey) -> dict[str, object]:
+    event, prompt, completion = row["event"], row["prompt"], row["completion"]
+    made = GenerationMade(
+        event=EventKey(event),
+        conversation=ConversationId(row["conversation"]),
+        user=key.user,
+        at=moment(row["at"]),
+        model=row["model"],
+        lora=row["lora"],
+        sampling=sampling_from(row["sampling"]),
+        seed=int(row["seed"]),
+        prompt=() if prompt is None else prompt_from(key.open(PROMPT, event, prompt)),
+        completion="" if completion is None else key.open(COMPLETION, event, completion),
+        finish=row["finish"],
+        prompt_tokens=row["prompt_tokens"],
+        completion_tokens=row["completion_tokens"],
+        queued_s=row["queued_s"],
+        first_token_s=row["first_token_s"],
+        total_s=row["total_s"],
+    )
+    return readable(made)
+
+
+def _rating(row: RowMapping, key: PersonKey) -> dict[str, object]:
+    answers, reason = EventKey(row["answers"]), row["reason"]
+    said = "" if reason is None else key.open(REASON, answers, reason)
+    return readable(AnswerRated(answers, key.user, row["score"], moment(row["at"]), said))
+
+
+def _decision(row: RowMapping, key: PersonKey) -> dict[str, object]:
+    purpose, at = Purpose(row["purpose"]), moment(row["at"])
+    return readable(Decision(key.user, purpose, row["granted"], row["source"], at))

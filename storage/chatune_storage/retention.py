@@ -1,0 +1,72 @@
+"""Forgetting by age, in a database."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, delete, func, select, update
+from sqlalchemy.sql.dml import Delete, Update
+
+from chatune_core.privacy import Purpose
+from chatune_storage.database import Database
+from chatune_storage.tables import (
+    ENDED,
+    consents,
+    generations,
+    inbox,
+    microseconds,
+    outbox,
+    ratings,
+    turns,
+)
+
+_KEYS_KEPT = timedelta(days=30)
+
+
+class SqlRetention:
+    """See Retention.
+
+    The text of an ended event and of a delivered reply is gone as soon as it ends. What remains
+    by age: turns, parked replies, texts of generations unless their person allows training,
+    reasons of ratings unless theirs allows feedback, where old answers are shown, and, thirty
+    days later than the rest, the hashed keys of ended events.
+    """
+
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database, self._now = database, now
+
+    async def purge(self, older_than: timedelta) -> Mapping[str, int]:
+        """See Retention.purge."""
+        before = self._now() - older_than
+        return await self._database.write(lambda c: _purge(c, before))
+
+
+def _purge(connection: Connection, before: datetime) -> dict[str, int]:
+    age, forgotten = microseconds(before), microseconds(before - _KEYS_KEPT)
+    statements: dict[str, Delete | Update] = {
+        "inbox": delete(inbox).where(inbox.c.state == ENDED, inbox.c.ended_at < forgotten),
+        "outbox": delete(outbox).where(outbox.c.state == ENDED, outbox.c.ended_at < age),
+        "turns": delete(turns).where(turns.c.at < age),
+        "generations": update(generations)
+        .where(generations.c.at < age, generations.c.completion.is_not(None))
+        .where(~_allows(generations.c.person_id, Purpose.TRAINING))
+        .values(prompt=None, completion=None),
+        "ratings": update(ratings)
+        .where(ratings.c.at < age, ratings.c.reason.is_not(None))
+        .where(~_allows(ratings.c.person_id, Purpose.FEEDBACK))
+        .values(reason=None),
+    }
+    return {
+        store: connection.execute(statement).rowcount for store, statement in statements.items()
+    }
+
+
+def _allows(person: ColumnElement[int], purpose: Purpose) -> ColumnElement[bool]:
+    """Return whether the last decision of the person on `purpose` is a yes."""
+    last = (
+        select(consents.c.granted)
+        .where(consents.c.person_id == person, consents.c.purpose == purpose.value)
+        .order_by(consents.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return func.coalesce(last, False)

@@ -1,0 +1,86 @@
+"""All ports over one database."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from chatune_core.errors import ConfigurationError, RetryLater
+from chatune_storage.audit import SqlAuditLog
+from chatune_storage.consents import SqlConsents
+from chatune_storage.database import Database, open_database
+from chatune_storage.history import SqlHistory
+from chatune_storage.inbox import SqlInbox
+from chatune_storage.keyring import Keyring
+from chatune_storage.keys import MasterKey
+from chatune_storage.ledger import SqlLedger
+from chatune_storage.migrate import migrate
+from chatune_storage.outbox import SqlOutbox
+from chatune_storage.personal_data import SqlPersonalData
+from chatune_storage.queues import queues_of
+from chatune_storage.retention import SqlRetention
+from chatune_storage.stores import Stores
+from chatune_storage.writer import Writer
+
+_KEYS_REMEMBERED = 4096
+_LOCK_WAIT = timedelta(seconds=5)
+
+
+@asynccontextmanager
+async def open_stores(
+    url: str,
+    master_key: bytes,
+    now: Callable[[], datetime],
+    lease_for: timedelta,
+    lock_wait: timedelta = _LOCK_WAIT,
+) -> AsyncIterator[Stores]:
+    """Open the stores in the database at `url`, its schema brought up to date.
+
+    `now` gives aware times in UTC. A claim lasts `lease_for`. A statement waits `lock_wait` for
+    another process that holds the database, then gives up with `RetryLater`.
+
+    Raises:
+        ConfigurationError: the database cannot be used as it is: see `remedy`.
+    """
+    async with open_database(url, lock_wait) as database:
+        keyring = Keyring(MasterKey(master_key), _KEYS_REMEMBERED)
+        await _prepare(database, keyring)
+        yield _stores(database, keyring, now, lease_for)
+
+
+async def _prepare(database: Database, keyring: Keyring) -> None:
+    def prepare(connection: Connection) -> None:
+        migrate(connection)
+        keyring.check(connection)
+
+    try:
+        await database.write(prepare)
+    except (RetryLater, DBAPIError) as error:
+        raise ConfigurationError(
+            f"The database {database.name!r} cannot be opened: {_reason(error)}.",
+            "Check that it is there, that this user may read and write it (and, for SQLite, the "
+            "folder it is in), and that no other program holds it.",
+        ) from error
+
+
+def _reason(error: RetryLater | DBAPIError) -> str:
+    return str(error if isinstance(error, RetryLater) else error.orig).splitlines()[0]
+
+
+def _stores(
+    database: Database, keyring: Keyring, now: Callable[[], datetime], lease_for: timedelta
+) -> Stores:
+    queues = queues_of(database.dialect)
+    writer = Writer(database, queues, keyring, now)
+    return Stores(
+        inbox=SqlInbox(writer, keyring, database.dialect, lease_for),
+        ledger=SqlLedger(writer, keyring, database.dialect),
+        outbox=SqlOutbox(writer, keyring, lease_for),
+        history=SqlHistory(database, keyring),
+        consents=SqlConsents(database, writer, now),
+        audit=SqlAuditLog(database, now),
+        personal_data=SqlPersonalData(database, queues, keyring, now),
+        retention=SqlRetention(database, now),
+    )

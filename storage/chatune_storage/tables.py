@@ -1,0 +1,209 @@
+"""The tables. Times are microseconds since 1970 in UTC; `LargeBinary` columns are encrypted."""
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.types import TypeEngine
+
+WAITING, READY, CLAIMED, RESTING, ENDED = range(5)
+"""`state` of a queue row: behind an earlier one of its line; free to claim; claimed; given back
+for a while; over. A row without a `line` stands in nobody's way."""
+
+metadata = MetaData()
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def microseconds(at: datetime) -> int:
+    """Return an aware time as it is stored."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def moment(stored: int) -> datetime:
+    """Return a stored time as an aware one in UTC."""
+    return _EPOCH + timedelta(microseconds=stored)
+
+
+def _row_id(name: str) -> "Column[int]":
+    # SQLite numbers rows only in a column of the type INTEGER.
+    kind: TypeEngine[int] = BigInteger().with_variant(Integer, "sqlite")
+    return Column(name, kind, primary_key=True, autoincrement=True)
+
+
+def _person(nullable: bool) -> "Column[int]":
+    return Column("person_id", ForeignKey("people.id"), nullable=nullable)
+
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+
+# `sqlite_autoincrement`: no row number is used twice, or a process that still holds the key of
+# an erased person might write under the number of somebody else.
+people = Table(
+    "people",
+    metadata,
+    _row_id("id"),
+    Column("user_id", Text, nullable=False, unique=True),
+    Column("wrapped_key", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+
+def _queue_indexes(name: str) -> tuple[Index, ...]:
+    """Only unfinished rows are in them, so they stay small whatever the table has seen."""
+    unfinished, ready = text(f"state < {ENDED}"), text(f"state = {READY}")
+    timed = text(f"state IN ({CLAIMED}, {RESTING})")
+    return tuple(
+        Index(f"{name}_{purpose}", *columns, sqlite_where=where, postgresql_where=where)
+        for purpose, columns, where in (
+            ("line", ("line", "seq"), unfinished),
+            ("ready", ("seq",), ready),
+            ("timed", ("free_at", "seq"), timed),
+            ("person", ("person_id",), text("person_id IS NOT NULL")),
+        )
+    )
+
+
+inbox = Table(
+    "inbox",
+    metadata,
+    _row_id("seq"),
+    Column("key_hash", LargeBinary, nullable=False, unique=True),
+    Column("line", Text),
+    _person(nullable=True),
+    Column("payload", LargeBinary),
+    Column("state", SmallInteger, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("free_at", BigInteger, nullable=False),
+    Column("stopping", Boolean, nullable=False),
+    Column("ended_at", BigInteger),
+    *_queue_indexes("inbox"),
+    sqlite_autoincrement=True,
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    _row_id("seq"),
+    Column("answers", Text, nullable=False, unique=True),
+    Column("line", Text),
+    _person(nullable=False),
+    Column("payload", LargeBinary),
+    Column("state", SmallInteger, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("free_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("message", Text),
+    Column("parked_because", Text),
+    *_queue_indexes("outbox"),
+    Index(
+        "outbox_message",
+        "message",
+        sqlite_where=text("message IS NOT NULL"),
+        postgresql_where=text("message IS NOT NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    _row_id("id"),
+    Column("event", Text, nullable=False),
+    Column("conversation", Text, nullable=False),
+    _person(nullable=False),
+    Column("role", Text, nullable=False),
+    Column("text", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("turns_conversation", "conversation", "id"),
+    Index("turns_person", "person_id"),
+    sqlite_autoincrement=True,
+)
+
+generations = Table(
+    "generations",
+    metadata,
+    _row_id("id"),
+    Column("event", Text, nullable=False, unique=True),
+    Column("conversation", Text, nullable=False),
+    _person(nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("lora", Text),
+    Column("sampling", Text, nullable=False),
+    # Seeds fill 64 bits without a sign, which no integer column holds everywhere.
+    Column("seed", Text, nullable=False),
+    Column("prompt", LargeBinary),
+    Column("completion", LargeBinary),
+    Column("finish", Text, nullable=False),
+    Column("prompt_tokens", Integer, nullable=False),
+    Column("completion_tokens", Integer, nullable=False),
+    Column("queued_s", Float, nullable=False),
+    Column("first_token_s", Float, nullable=False),
+    Column("total_s", Float, nullable=False),
+    Column("since_reset", Boolean, nullable=False),
+    Index("generations_conversation", "conversation", "id"),
+    Index("generations_person", "person_id"),
+    sqlite_autoincrement=True,
+)
+
+ratings = Table(
+    "ratings",
+    metadata,
+    Column("answers", Text, primary_key=True),
+    Column("person_id", ForeignKey("people.id"), primary_key=True),
+    Column("score", SmallInteger, nullable=False),
+    Column("reason", LargeBinary),
+    Column("at", BigInteger, nullable=False),
+    Index("ratings_person", "person_id"),
+)
+
+choices = Table(
+    "choices",
+    metadata,
+    Column("conversation", Text, primary_key=True),
+    Column("model", Text, nullable=False),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    _row_id("id"),
+    _person(nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("granted", Boolean, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("consents_person", "person_id", "purpose", "id"),
+    sqlite_autoincrement=True,
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    _row_id("id"),
+    Column("at", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("details", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
