@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from math import inf
 
 import torch
 from torch import Tensor
@@ -42,8 +43,7 @@ class ByteTokenizer:
 class ScriptedRunner:
     """Answers with the bytes of `answer(prompt, lora)` and checks that it is used by the rules.
 
-    `fault` is called with every forward's chunks and may raise. `steps_allowed`, once set by
-    `allow`, is what the next forwards have to take from, so that a test decides when they run.
+    `fault` is called with every forward's chunks and may raise.
     """
 
     def __init__(
@@ -51,7 +51,8 @@ class ScriptedRunner:
     ) -> None:
         self._slots, self._context_tokens = slots, context_tokens
         self._answer, self._flat = answer, flat
-        self._allowed: threading.Semaphore | None = None
+        self._allowed: float = inf
+        self._moved = threading.Condition()
         self.cache: list[list[tuple[int, LoraId | None]]] = [[] for _ in range(slots)]
         self.forwards: list[Sequence[Chunk]] = []
         self.threads: set[int] = set()
@@ -70,15 +71,24 @@ class ScriptedRunner:
     def tokens_run(self) -> int:
         return sum(len(chunk.tokens) for chunks in self.forwards for chunk in chunks)
 
-    def allow(self, steps: int) -> None:
-        """Let `steps` more forwards run; before the first call none is held back."""
-        if self._allowed is None:
-            self._allowed = threading.Semaphore(0)
-        self._allowed.release(steps)
+    def hold(self) -> None:
+        """Hold every further forward until `allow` or `resume`."""
+        self._allowed = 0
+
+    def allow(self, steps: float) -> None:
+        """Let `steps` more forwards run."""
+        with self._moved:
+            self._allowed += steps
+            self._moved.notify_all()
+
+    def resume(self) -> None:
+        """Hold nothing back any more."""
+        self.allow(inf)
 
     def forward(self, chunks: Sequence[Chunk]) -> Tensor:
-        if self._allowed is not None:
-            self._allowed.acquire()
+        with self._moved:
+            self._moved.wait_for(lambda: self._allowed >= 1)
+            self._allowed -= 1
         self.threads.add(threading.get_ident())
         self.forwards.append(list(chunks))
         assert len({chunk.slot for chunk in chunks}) == len(chunks), "two chunks of one slot"

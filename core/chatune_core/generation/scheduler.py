@@ -85,9 +85,10 @@ class Scheduler:
                 f"the prompt takes {len(job.prompt)} tokens, the model has room for "
                 f"{self._context_tokens} with the answer"
             )
-        full = len(self._waiting) >= self._settings.queue_limit
-        share = max(1, self._settings.queue_limit // 2)
-        if full or self._fair.waiting_of(job.user) >= share:
+        # Who finds a free slot at the next step does not take a place in the queue.
+        free, limit = self._slots.free, self._settings.queue_limit
+        full = len(self._waiting) >= limit + free
+        if full or self._fair.waiting_of(job.user) >= max(1, limit // 2) + free:
             raise QueueFull(len(self._waiting), self._settings.retry_after)
         job.max_tokens = min(job.max_tokens, room)
         self._fair.join(job)

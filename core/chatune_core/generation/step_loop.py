@@ -134,6 +134,9 @@ class StepLoop:
         self._tell_positions()
         if not works:
             return
+        if self._touched:
+            # A step may take long; places in the queue and refusals are not kept back for it.
+            self._bell.ring()
         result = run_step(self._runner, works)
         self._steps += 1
         self._hand_out(result)

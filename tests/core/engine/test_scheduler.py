@@ -176,6 +176,8 @@ def test_cancelling_a_running_request_frees_its_slot_for_the_next_step() -> None
 
 def test_the_queue_refuses_more_than_its_limit_and_says_how_many_wait() -> None:
     batch = scheduler(slots=1, queue=4)
+    batch.submit(job())
+    step(batch)
     for number in range(4):
         batch.submit(job(user=f"user {number}"))
 
@@ -185,8 +187,20 @@ def test_the_queue_refuses_more_than_its_limit_and_says_how_many_wait() -> None:
     assert refusal.value.waiting == 4
 
 
+def test_a_burst_that_fits_the_free_slots_needs_no_queue() -> None:
+    batch = scheduler(slots=4, queue=1)
+
+    for _ in range(5):
+        batch.submit(job())
+    step(batch)
+
+    assert (batch.running, batch.waiting) == (4, 1)
+
+
 def test_one_user_cannot_take_the_whole_queue() -> None:
     batch = scheduler(slots=1, queue=10)
+    batch.submit(job(user="cid"))
+    step(batch)
     for _ in range(5):
         batch.submit(job(user="ann"))
 

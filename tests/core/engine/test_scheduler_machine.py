@@ -63,7 +63,8 @@ class Batching(RuleBasedStateMachine):
             self.scheduler.submit(job)
         except QueueFull:
             theirs = [one for one in self.live if one.slot is None and one.user == user]
-            assert self.scheduler.waiting == QUEUE or len(theirs) == QUEUE // 2
+            free = self.scheduler.free_slots
+            assert self.scheduler.waiting >= QUEUE + free or len(theirs) >= QUEUE // 2 + free
         else:
             self.live.append(job)
 
@@ -106,7 +107,7 @@ class Batching(RuleBasedStateMachine):
         assert len({job.slot for job in running}) == len(running) == self.scheduler.running
         assert self.scheduler.free_slots == SLOTS - len(running)
         assert set(line) | set(running) == set(self.live)
-        assert len(line) == self.scheduler.waiting <= QUEUE
+        assert len(line) == self.scheduler.waiting <= QUEUE + SLOTS
 
     @invariant()
     def the_cache_holds_the_tokens_of_each_running_request(self) -> None:
