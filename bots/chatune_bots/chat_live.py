@@ -28,7 +28,7 @@ _FRAME_S = 0.1  # between two looks at how far loading is
 async def converse(begun: Start, model: str) -> None:
     """Talk with the person at this terminal until they leave."""
     print(first_screen(begun, model))  # noqa: T201
-    sender = ConsoleSender(sys.stdout, lambda: tuple(shutil.get_terminal_size()))
+    sender = ConsoleSender(sys.stdout, _terminal_size)
     core = Core(begun, model, sender)
     editor = LineEditor(begun.home.terminal_history, core.commands, core.status)
     conversation = ConversationId(f"terminal:{uuid.uuid4().hex}")
@@ -51,13 +51,18 @@ def first_screen(begun: Start, model: str) -> str:
     )
 
 
+def _terminal_size() -> tuple[int, int]:
+    size = shutil.get_terminal_size()
+    return size.columns, size.lines
+
+
 class Core:
     """The runtime, from the first look at the disk to the end of the conversation."""
 
     def __init__(self, begun: Start, model: str, sender: ConsoleSender) -> None:
         self._begun, self._model, self._sender = begun, model, sender
         self._runtime: Runtime | None = None
-        self._share: float | None = None
+        self._stage, self._share = "loading the model", 0.0
         self._loaded = anyio.Event()
 
     async def run(self) -> None:
@@ -77,9 +82,9 @@ class Core:
     async def ready(self) -> Runtime:
         """Return the runtime; show how far it is while it is not there yet."""
         if not self._loaded.is_set():
-            with loading_bar(Console(), "Loading the model") as show:
+            with loading_bar(Console()) as show:
                 while not self._loaded.is_set():
-                    show(self._share)
+                    show(self._stage, self._share)
                     with anyio.move_on_after(_FRAME_S):
                         await self._loaded.wait()
         assert self._runtime is not None
@@ -96,8 +101,8 @@ class Core:
         """Return the line below the prompt: how far loading is, nothing afterwards."""
         if self._loaded.is_set():
             return ""
-        share = "" if self._share is None else f" {self._share:.0%}"
-        return f"Loading the model{share}; you can type already."
+        share = f" {self._share:.0%}" if self._share else ""
+        return f"{self._stage}{share}; you can type already"
 
-    def _progressed(self, share: float | None) -> None:
-        self._share = share
+    def _progressed(self, stage: str, share: float) -> None:
+        self._stage, self._share = stage, share

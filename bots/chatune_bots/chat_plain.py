@@ -28,7 +28,7 @@ async def answer_once(begun: Start, model: str) -> None:
         GenerationFailed: the model gave no answer.
     """
     text = await _message(begun.settings.limits.message_chars)
-    async with open_generators(begun.settings, begun.home, lambda share: None) as generators:
+    async with open_generators(begun.settings, begun.home, lambda stage, share: None) as generators:
         watched = attended(generators)
         collected = io.StringIO()
         parts = Parts(begun.settings, stores_in_memory(begun.settings), watched, begun.bot)

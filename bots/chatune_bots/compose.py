@@ -1,9 +1,14 @@
 """Builds the graph: the only module that names concrete stores, engines and the runtime."""
 
+import os
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from anyio import to_thread
 
 from chatune_bots.attended import AttendedGenerator
 from chatune_bots.home import Home
@@ -13,8 +18,12 @@ from chatune_core.ports import Generator, Sender
 from chatune_core.runtime import Runtime
 from chatune_storage.stores import Stores
 
-Progress = Callable[[float | None], None]
-"""Told how far loading is, as a share from 0 to 1; None where nobody knows."""
+if TYPE_CHECKING:
+    from chatune_core.generation.loading import OpenedModel
+    from chatune_core.generation.openai_settings import OpenAISettings
+
+Progress = Callable[[str, float], None]
+"""Told what is being loaded, in plain words, and how much of it is done, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +58,20 @@ def utc_now() -> datetime:
 
 @asynccontextmanager
 async def open_stores(settings: Settings, home: Home) -> AsyncGenerator[Stores, None]:
-    """Open the configured database for the body."""
-    raise NotImplementedError
-    yield
+    """Open the configured database for the body.
+
+    Raises:
+        ConfigurationError: the database or the master key cannot be used.
+    """
+    # The libraries below take longer to import than the whole command line; a pipe does without.
+    from chatune_storage import sql_stores
+    from chatune_storage.keys import load_master_key
+
+    key = load_master_key(home.path, os.environ)
+    url = settings.storage.url or f"sqlite:///{home.database}"
+    lease_for = timedelta(seconds=settings.storage.lease_s)
+    async with sql_stores.open_stores(url, key, utc_now, lease_for) as stores:
+        yield stores
 
 
 def stores_in_memory(settings: Settings) -> Stores:
@@ -71,7 +91,7 @@ async def open_generators(
         for name, model in settings.models.items():
             match model:
                 case LocalModel():
-                    raise NotImplementedError
+                    generators[name] = await _local(stack, model, settings, home, progress)
                 case RemoteModel():
                     generators[name] = await _remote(stack, model, settings)
         yield generators
@@ -82,21 +102,60 @@ def attended(generators: Mapping[str, Generator]) -> dict[str, AttendedGenerator
     return {name: AttendedGenerator(generator) for name, generator in generators.items()}
 
 
+async def _local(
+    stack: AsyncExitStack, model: LocalModel, settings: Settings, home: Home, progress: Progress
+) -> Generator:
+    opened = await to_thread.run_sync(partial(load_local, model, home, progress))
+    from chatune_core.generation.engine import open_engine
+    from chatune_core.generation.engine_settings import EngineSettings
+
+    limits = EngineSettings(queue_limit=settings.generation.queue_limit)
+    return await stack.enter_async_context(
+        open_engine(opened.runner, opened.tokenizer, opened.model, limits)
+    )
+
+
+def load_local(model: LocalModel, home: Home, progress: Progress) -> "OpenedModel":
+    """Load a model into this process; for a thread, since it takes seconds.
+
+    Raises:
+        ConfigurationError: it is missing, too large or of a kind that cannot run.
+    """
+    # Libraries below draw bars of their own and speak on stderr; here `progress` is told.
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    from chatune_core.generation.loading import ModelSettings, open_runner
+
+    return open_runner(
+        ModelSettings(
+            cache_dir=home.models,
+            model=model.model,
+            device=model.device,
+            dtype=model.dtype,
+            weights=model.weights,
+            slots=model.slots or 0,
+            context_tokens=model.context_tokens or 0,
+            threads=model.threads or 0,
+        ),
+        progress,
+    )
+
+
 async def _remote(stack: AsyncExitStack, model: RemoteModel, settings: Settings) -> Generator:
-    # The client library takes longer to import than all of ours; a local model does without.
     from chatune_core.generation.openai_engine import open_openai_engine
+
+    return await stack.enter_async_context(open_openai_engine(remote_settings(model, settings)))
+
+
+def remote_settings(model: RemoteModel, settings: Settings) -> "OpenAISettings":
+    """Return the leaf that the engine for servers takes."""
     from chatune_core.generation.openai_settings import OpenAISettings
 
-    key = model.api_key.get_secret_value() if model.api_key else None
-    return await stack.enter_async_context(
-        open_openai_engine(
-            OpenAISettings(
-                model.base_url,
-                model.model,
-                key,
-                context_tokens=model.context_tokens,
-                concurrency=model.concurrency,
-                queue_limit=settings.generation.queue_limit,
-            )
-        )
+    return OpenAISettings(
+        model.base_url,
+        model.model,
+        model.api_key.get_secret_value() if model.api_key else None,
+        context_tokens=model.context_tokens,
+        concurrency=model.concurrency,
+        queue_limit=settings.generation.queue_limit,
     )

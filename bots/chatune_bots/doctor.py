@@ -9,7 +9,7 @@ from pathlib import Path
 
 import anyio
 
-from chatune_bots.compose import open_generators, open_stores
+from chatune_bots.compose import open_stores
 from chatune_bots.configuration import Configuration, load
 from chatune_bots.failures import FAILED
 from chatune_bots.home import Home, prepare
@@ -162,5 +162,5 @@ async def _model(settings: Settings, name: str, home: Home) -> str:
 
     model = settings.models[name]
     if isinstance(model, RemoteModel):
-        return await remote_model(model)
-    return await local_model(settings, name, home)
+        return await remote_model(model, settings)
+    return await local_model(model, home)

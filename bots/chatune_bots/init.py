@@ -125,7 +125,7 @@ def _write(file: Path, text: str) -> None:
 _LOCAL = """\
 # device = "auto"          # auto, cpu, cuda or mps
 # dtype = "auto"           # auto, float32, bfloat16 or float16
-# weights = "auto"         # auto, plain, int8 or int4
+# weights = "auto"         # auto, unpacked, int8 or int4
 # threads = 2              # CPU threads; left out, what the machine has
 """
 

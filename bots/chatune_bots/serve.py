@@ -51,7 +51,7 @@ async def _serve(begun: Start) -> None:
     with held(home) if settings.storage.is_file else nullcontext():
         async with (
             open_stores(settings, home) as stores,
-            open_generators(settings, home, lambda share: None) as generators,
+            open_generators(settings, home, lambda stage, share: None) as generators,
         ):
             parts = Parts(settings, stores, generators, begun.bot)
             senders: Mapping[str, Sender] = {"terminal": PipeSender(sys.stdout)}

@@ -49,7 +49,7 @@ class LocalModel(_Section):
     model: str = Field(default="bundled", min_length=1)
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    weights: Literal["auto", "plain", "int8", "int4"] = "auto"
+    weights: Literal["auto", "unpacked", "int8", "int4"] = "auto"
     slots: int | None = Field(default=None, ge=1, le=1024)
     context_tokens: int | None = Field(default=None, ge=128)
     threads: int | None = Field(default=None, ge=1, le=1024)

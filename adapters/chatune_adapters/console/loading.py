@@ -8,17 +8,17 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 
 @contextmanager
-def loading_bar(console: Console, what: str) -> Iterator[Callable[[float | None], None]]:
-    """Show that `what` is under way; yield how to say how far it is, as a share from 0 to 1.
+def loading_bar(console: Console) -> Iterator[Callable[[str, float], None]]:
+    """Yield how to show what is being loaded and how much of it is done, from 0 to 1.
 
-    A spinner until a share is known, then a bar. It vanishes when the body ends.
+    A spinner while nothing is done, then a bar. It vanishes when the body ends.
     """
     columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=30)
     with Progress(*columns, console=console, transient=True) as progress:
-        spinning = progress.add_task(what, total=None)
+        loading = progress.add_task("", total=None)
 
-        def show(share: float | None) -> None:
-            if share is not None:
-                progress.update(spinning, total=1.0, completed=share)
+        def show(stage: str, share: float) -> None:
+            total = 1.0 if share else None
+            progress.update(loading, description=stage, total=total, completed=share)
 
         yield show
