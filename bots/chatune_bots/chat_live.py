@@ -14,7 +14,7 @@ from chatune_adapters.console.intake import Seat
 from chatune_adapters.console.loading import loading_bar
 from chatune_adapters.console.sender import ConsoleSender
 from chatune_adapters.console.session import ConsoleSession
-from chatune_bots.compose import Parts, attended, open_generators, open_stores, utc_now
+from chatune_bots.compose import Parts, open_models, open_stores, utc_now
 from chatune_bots.lock import held
 from chatune_bots.person import terminal_user
 from chatune_bots.retention import forget_by_age
@@ -70,11 +70,13 @@ class Core:
         settings, home = self._begun.settings, self._begun.home
         async with (
             open_stores(settings, home) as stores,
-            open_generators(settings, home, self._progressed) as generators,
+            open_models(settings, home, self._progressed) as models,
         ):
-            parts = Parts(settings, stores, attended(generators), self._begun.bot)
+            parts = Parts(settings, stores, models.attended(), self._begun.bot)
             self._runtime = parts.runtime(self._model, {"terminal": self._sender})
             self._loaded.set()
+            for line in models.lines:
+                await self._sender.announce(f"Running {line}.")
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(forget_by_age, stores.retention, settings.storage.keep_for)
                 await self._runtime.run()

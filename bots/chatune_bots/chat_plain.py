@@ -8,7 +8,7 @@ import anyio
 
 from chatune_adapters.console.intake import Seat, mended, whole
 from chatune_adapters.console.pipe import PipeSender
-from chatune_bots.compose import Parts, attended, open_generators, stores_in_memory, utc_now
+from chatune_bots.compose import Parts, open_models, stores_in_memory, utc_now
 from chatune_bots.person import terminal_user
 from chatune_bots.start import Start
 from chatune_core.commands import bind
@@ -28,8 +28,8 @@ async def answer_once(begun: Start, model: str) -> None:
         GenerationFailed: the model gave no answer.
     """
     text = await _message(begun.settings.limits.message_chars)
-    async with open_generators(begun.settings, begun.home, lambda stage, share: None) as generators:
-        watched = attended(generators)
+    async with open_models(begun.settings, begun.home, lambda stage, share: None) as models:
+        watched = models.attended()
         collected = io.StringIO()
         parts = Parts(begun.settings, stores_in_memory(begun.settings), watched, begun.bot)
         runtime = parts.runtime(model, {"terminal": PipeSender(collected)})

@@ -1,7 +1,7 @@
 """Builds the graph: the only module that names concrete stores, engines and the runtime."""
 
 import os
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -81,31 +81,42 @@ def stores_in_memory(settings: Settings) -> Stores:
     return memory_stores(utc_now, timedelta(seconds=settings.storage.lease_s))
 
 
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The open models by configured name, and a line for people on each that runs here."""
+
+    generators: Mapping[str, Generator]
+    lines: Sequence[str]
+
+    def attended(self) -> dict[str, AttendedGenerator]:
+        """Return the models for a person who waits in front of them."""
+        return {name: AttendedGenerator(model) for name, model in self.generators.items()}
+
+
 @asynccontextmanager
-async def open_generators(
+async def open_models(
     settings: Settings, home: Home, progress: Progress
-) -> AsyncGenerator[dict[str, Generator], None]:
-    """Open every configured model for the body, by configured name."""
+) -> AsyncGenerator[Models, None]:
+    """Open every configured model for the body.
+
+    Raises:
+        ConfigurationError: one is missing, too large, or its server refuses the key.
+    """
     async with AsyncExitStack() as stack:
         generators: dict[str, Generator] = {}
+        lines: list[str] = []
         for name, model in settings.models.items():
             match model:
                 case LocalModel():
-                    generators[name] = await _local(stack, model, settings, home, progress)
+                    opened = await to_thread.run_sync(partial(load_local, model, home, progress))
+                    lines.append(opened.description)
+                    generators[name] = await _engine(stack, opened, settings)
                 case RemoteModel():
                     generators[name] = await _remote(stack, model, settings)
-        yield generators
+        yield Models(generators, lines)
 
 
-def attended(generators: Mapping[str, Generator]) -> dict[str, AttendedGenerator]:
-    """Return the generators for a person who waits in front of them."""
-    return {name: AttendedGenerator(generator) for name, generator in generators.items()}
-
-
-async def _local(
-    stack: AsyncExitStack, model: LocalModel, settings: Settings, home: Home, progress: Progress
-) -> Generator:
-    opened = await to_thread.run_sync(partial(load_local, model, home, progress))
+async def _engine(stack: AsyncExitStack, opened: "OpenedModel", settings: Settings) -> Generator:
     from chatune_core.generation.engine import open_engine
     from chatune_core.generation.engine_settings import EngineSettings
 

@@ -77,7 +77,7 @@ def start_log(home: Home) -> Path:
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
     # Their debug and info lines quote prompts and parameters.
-    for name in ("openai", "httpx", "httpx2", "httpcore", "sqlalchemy", "transformers"):
+    for name in ("alembic", "openai", "httpx", "httpx2", "httpcore", "sqlalchemy", "transformers"):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(True)
     return home.log

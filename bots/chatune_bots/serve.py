@@ -14,7 +14,7 @@ import anyio
 from chatune_adapters.console.intake import Seat
 from chatune_adapters.console.listener import LineListener
 from chatune_adapters.console.pipe import PipeSender
-from chatune_bots.compose import Parts, open_generators, open_stores, utc_now
+from chatune_bots.compose import Parts, open_models, open_stores, utc_now
 from chatune_bots.configuration import described
 from chatune_bots.home import Home
 from chatune_bots.lock import held
@@ -51,13 +51,15 @@ async def _serve(begun: Start) -> None:
     with held(home) if settings.storage.is_file else nullcontext():
         async with (
             open_stores(settings, home) as stores,
-            open_generators(settings, home, lambda stage, share: None) as generators,
+            open_models(settings, home, lambda stage, share: None) as models,
         ):
-            parts = Parts(settings, stores, generators, begun.bot)
+            parts = Parts(settings, stores, models.generators, begun.bot)
             senders: Mapping[str, Sender] = {"terminal": PipeSender(sys.stdout)}
             runtime = parts.runtime(settings.default_model, senders)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(forget_by_age, stores.retention, settings.storage.keep_for)
+                for line in models.lines:
+                    _say(line)
                 await _work(runtime, begun)
                 tasks.cancel_scope.cancel()
 

@@ -75,8 +75,8 @@ class LineEditor:
             enable_history_search=True,
             reserve_space_for_menu=6,
             bottom_toolbar=lambda: status() or None,
-            refresh_interval=0.25,
         )
+        self._status = status
 
     async def read(self) -> str:
         """Return what the person sent.
@@ -85,7 +85,8 @@ class LineEditor:
             EOFError: they pressed Ctrl-D on an empty line.
             KeyboardInterrupt: they pressed Ctrl-C on an empty line; on others it clears the line.
         """
-        return await self._session.prompt_async()
+        changes = 0.25 if self._status() else 0  # seconds between looks at the status
+        return await self._session.prompt_async(refresh_interval=changes)
 
 
 def _keys() -> KeyBindings:

@@ -15,7 +15,7 @@ def loading_bar(console: Console) -> Iterator[Callable[[str, float], None]]:
     """
     columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=30)
     with Progress(*columns, console=console, transient=True) as progress:
-        loading = progress.add_task("", total=None)
+        loading = progress.add_task("loading", total=None)
 
         def show(stage: str, share: float) -> None:
             total = 1.0 if share else None

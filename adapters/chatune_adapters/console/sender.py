@@ -35,7 +35,7 @@ class ConsoleSender:
         self._newest = ""
         self._changed = Signal()
         self._muted: set[EventKey] = set()
-        self._others: list[Reply] = []
+        self._above: list[str] = []
         self._delivered: deque[EventKey] = deque(maxlen=_REMEMBERED)
 
     @asynccontextmanager
@@ -46,7 +46,7 @@ class ConsoleSender:
             yield
         finally:
             self._answering = None
-        await self._show_others()
+        await self._show_above()
 
     def mute(self, key: EventKey) -> None:
         """Do not show the reply to `key`: the person sees its effect anyway."""
@@ -74,14 +74,18 @@ class ConsoleSender:
                 self._newest = reply.text
                 await self._paint(ending="\n\n")
             else:
-                self._others.append(reply)
-                await self._show_others()
+                await self.announce(f"(To an earlier message:) {reply.text}\n")
         return receipt
 
     async def note(self, text: str) -> None:
         """Show a line of Chatune's own."""
         async with self._pen:
             await to_thread.run_sync(self._write, printable(text) + "\n")
+
+    async def announce(self, text: str) -> None:
+        """Show a line above the prompt, or after the running answer."""
+        self._above.append(f"{text}\n")
+        await self._show_above()
 
     async def run(self) -> None:
         """Paint previews until cancelled, only ever the newest."""
@@ -97,11 +101,10 @@ class ConsoleSender:
                 if ending:
                     self._answering = None
 
-    async def _show_others(self) -> None:
+    async def _show_above(self) -> None:
         async with self._pen:
-            while self._others and self._answering is None:
-                text = f"(To an earlier message:) {self._others.pop(0).text}\n\n"
-                await run_in_terminal(partial(self._write, printable(text)))
+            while self._above and self._answering is None:
+                await run_in_terminal(partial(self._write, printable(self._above.pop(0))))
 
     def _write(self, text: str) -> None:
         self._out.write(text)

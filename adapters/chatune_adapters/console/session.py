@@ -7,6 +7,7 @@ from typing import Protocol
 import anyio
 
 from chatune_adapters.console.intake import Seat, mended
+from chatune_adapters.console.quiet import no_echo
 from chatune_adapters.console.sender import ConsoleSender
 from chatune_core.errors import RetryLater
 from chatune_core.messages import Inbound
@@ -54,11 +55,15 @@ class ConsoleSession:
                 await self._sender.note(typed.note)
             if not typed.text.strip():
                 await self._sender.note(NOTHING_TYPED)
-            elif not await self._answer(await self._ready(), typed.text):
+            elif not await self._answered(typed.text):
                 return
 
-    async def _answer(self, runtime: Runtime, text: str) -> bool:
+    async def _answered(self, text: str) -> bool:
         """Show the answer to `text`; return False if the person left instead of waiting."""
+        with no_echo():
+            return await self._answer(await self._ready(), text)
+
+    async def _answer(self, runtime: Runtime, text: str) -> bool:
         event = self._seat.message(text)
         self._left = False
         async with self._sender.turn(event.key), anyio.create_task_group() as tasks:

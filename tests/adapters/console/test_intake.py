@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatune_adapters.console.intake import Seat, lines, mended, whole
-from chatune_core.messages import ConversationId, UserId
+from chatune_core.messages import ConversationId, Inbound, UserId
 
 pytestmark = pytest.mark.anyio
 
@@ -108,7 +108,7 @@ def test_every_event_of_a_seat_has_a_key_of_its_own() -> None:
         lambda: next(numbers),
     )
 
-    events = [seat.message("a"), seat.stop(), seat.message("a")]
+    events: list[Inbound] = [seat.message("a"), seat.stop(), seat.message("a")]
 
     assert [event.key for event in events] == ["terminal:1", "terminal:2", "terminal:3"]
     assert {event.user for event in events} == {"terminal:ann"}
