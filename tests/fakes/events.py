@@ -1,0 +1,94 @@
+"""Events, outcomes and the shortest way from one to the next, for tests of the stores."""
+
+from datetime import UTC, datetime
+
+from chatune_core.generation.requests import ChatMessage, LoraId, Sampling
+from chatune_core.messages import (
+    ConversationId,
+    EventKey,
+    Inbound,
+    MessageKey,
+    MessageReceived,
+    Reply,
+    StopRequested,
+    Turn,
+    UserId,
+)
+from chatune_core.outcomes import Effect, GenerationMade, Outcome, TurnSaid
+from chatune_core.ports import EventLease, ReplyLease
+from chatune_storage.stores import Stores
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+ROOM, OTHER_ROOM = ConversationId("test:room"), ConversationId("test:other room")
+ANN, BEN = UserId("test:ann"), UserId("test:ben")
+
+
+def said(
+    key: str, text: str = "hello", room: ConversationId = ROOM, user: UserId = ANN
+) -> MessageReceived:
+    """Return a message with the key `test:KEY`."""
+    return MessageReceived(EventKey(f"test:{key}"), room, user, AT, text)
+
+
+def stop(key: str, room: ConversationId = ROOM, user: UserId = ANN) -> StopRequested:
+    """Return a request to stop."""
+    return StopRequested(EventKey(f"test:{key}"), room, user, AT)
+
+
+def reply(key: str, text: str = "hi", room: ConversationId = ROOM, user: UserId = ANN) -> Reply:
+    """Return the reply to the event `test:KEY`."""
+    return Reply(EventKey(f"test:{key}"), room, user, text)
+
+
+def turn(
+    key: str, text: str, role: str = "user", room: ConversationId = ROOM, user: UserId = ANN
+) -> TurnSaid:
+    """Return the effect that a turn was said."""
+    return TurnSaid(Turn(EventKey(f"test:{key}"), room, user, role, text, AT))
+
+
+def generated(
+    key: str,
+    prompt: str = "a prompt",
+    completion: str = "a completion",
+    room: ConversationId = ROOM,
+    user: UserId = ANN,
+    at: datetime = AT,
+) -> GenerationMade:
+    """Return the effect that an answer was generated."""
+    return GenerationMade(
+        EventKey(f"test:{key}"),
+        room,
+        user,
+        at,
+        model="small",
+        lora=LoraId("terse"),
+        sampling=Sampling(stop=("END",)),
+        seed=2**64 - 1,
+        prompt=(ChatMessage("user", prompt),),
+        completion=completion,
+        finish="stop",
+        prompt_tokens=3,
+        completion_tokens=2,
+        queued_s=0.5,
+        first_token_s=0.75,
+        total_s=1.5,
+    )
+
+
+async def handle(
+    stores: Stores, event: Inbound, *effects: Effect, answer: Reply | None = None
+) -> EventLease:
+    """Put the event, claim it and commit what it came to."""
+    assert await stores.inbox.put(event)
+    [lease] = await stores.inbox.lease(1)
+    assert lease.event == event
+    assert await stores.ledger.commit(lease, Outcome(answer, effects))
+    return lease
+
+
+async def deliver(stores: Stores, message: str) -> ReplyLease:
+    """Claim the next reply and have it shown as `message`."""
+    [lease] = await stores.outbox.lease(1)
+    await stores.outbox.delivered(lease, MessageKey(message))
+    return lease
