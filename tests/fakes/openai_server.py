@@ -64,6 +64,8 @@ class FakeOpenAIServer:
         self.calls: list[Call] = []
         self.models: list[dict[str, object]] = [{"id": "m", "object": "model"}]
         self.models_refusal: Refusal | None = None
+        self._listing = anyio.Event()
+        self.resume_listing()
         self.strict = False
         self.loras: dict[str, str] | None = None
         self.usage: Mapping[str, object] | None = {"prompt_tokens": 7, "completion_tokens": 3}
@@ -75,6 +77,14 @@ class FakeOpenAIServer:
     def completions(self) -> list[Mapping[str, Any]]:
         """The bodies of the chat completions asked for."""
         return [call.body for call in self.calls if call.path == "/v1/chat/completions"]
+
+    def pause_listing(self) -> None:
+        """Leave questions for the models unanswered until `resume_listing`."""
+        self._listing = anyio.Event()
+
+    def resume_listing(self) -> None:
+        """Answer questions for the models."""
+        self._listing.set()
 
     async def handle(self, stream: SocketStream) -> None:
         """Answer one connection."""
@@ -90,6 +100,7 @@ class FakeOpenAIServer:
         if call.path == "/v1/chat/completions":
             await self._complete(stream, call)
         elif call.path == "/v1/models":
+            await self._listing.wait()
             listed = Refusal(200, {"object": "list", "data": self.models})
             await _send(stream, self.models_refusal or listed)
         else:
@@ -139,13 +150,19 @@ class FakeOpenAIServer:
                     tasks.cancel_scope.cancel()
 
             tasks.start_soon(watch)
-            await _awaited(step.wait)
-            await stream.send(
-                b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
-                b"transfer-encoding: chunked\r\nconnection: close\r\n\r\n"
-            )
-            await self._lines(stream, step, call)
+            try:
+                await self._whole_stream(stream, step, call)
+            except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+                self.hung_up.set()
             tasks.cancel_scope.cancel()
+
+    async def _whole_stream(self, stream: SocketStream, step: Answer, call: Call) -> None:
+        await _awaited(step.wait)
+        await stream.send(
+            b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+            b"transfer-encoding: chunked\r\nconnection: close\r\n\r\n"
+        )
+        await self._lines(stream, step, call)
 
     async def _lines(self, stream: SocketStream, step: Answer, call: Call) -> None:
         if step.raw is not None:

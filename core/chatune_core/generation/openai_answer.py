@@ -9,8 +9,8 @@ from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletionChunk
 
 from chatune_core.errors import GenerationFailed, RetryLater
+from chatune_core.generation.completion import StopStrings
 from chatune_core.generation.requests import Finished, FinishReason, GenerationRequest
-from chatune_core.generation.stop_filter import StopFilter
 
 
 class DeadlinePassed(Exception):
@@ -30,7 +30,8 @@ class Answer:
         self._first_token: float | None = None
         self._pieces = 0
         self._usage: CompletionUsage | None = None
-        self._filter = StopFilter(request.sampling.stop)
+        self._stop = StopStrings(request.sampling.stop)
+        self._half_character = ""
         self.seed = seed
         self.reason: FinishReason | None = None
 
@@ -59,9 +60,9 @@ class Answer:
             if choice.finish_reason == "content_filter":
                 raise GenerationFailed("the server's content filter ended the answer")
             text = choice.delta.content or "" if choice.delta else ""
-            shown = self._filter.passed(text) if text else ""
+            shown = self._stop.push(self._whole(text)) if text else ""
             self._count(text, choice.delta.model_extra if choice.delta else None)
-            if self._filter.stopped:
+            if self._stop.met:
                 self.reason = "stop"
             elif choice.finish_reason:
                 self.reason = "length" if choice.finish_reason == "length" else "stop"
@@ -71,11 +72,11 @@ class Answer:
     @property
     def is_stopped(self) -> bool:
         """Whether a stop string has come, so that the stream can be closed."""
-        return self._filter.stopped
+        return self._stop.met
 
     def rest(self) -> str:
         """Return the text that was held back in case it became a stop string."""
-        return "" if self._filter.stopped else self._filter.rest()
+        return self._stop.flush()
 
     @contextmanager
     def within(self, limit: timedelta | None, late: str = "") -> Iterator[None]:
@@ -124,6 +125,16 @@ class Answer:
     def _deadline(self) -> float:
         deadline = self._request.deadline
         return float("inf") if deadline is None else self._started + deadline.total_seconds()
+
+    def _whole(self, text: str) -> str:
+        """Return `text` in whole characters.
+
+        JSON allows a character above U+FFFF to be split over two pieces, as two surrogates.
+        """
+        text, self._half_character = self._half_character + text, ""
+        if "\ud800" <= text[-1] <= "\udbff":
+            text, self._half_character = text[:-1], text[-1]
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
     def _count(self, text: str, beside: Mapping[str, object] | None) -> None:
         # A model that thinks aloud in a field of its own is at work, though nothing is shown.

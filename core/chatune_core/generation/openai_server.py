@@ -1,6 +1,6 @@
 """What an OpenAI-compatible server is asked beside completions: its models, its LoRAs, its health."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from openai import (
     NotFoundError,
     OpenAIError,
 )
+from openai.types.chat import ChatCompletion
 
 from chatune_core.errors import ConfigurationError, GenerationFailed
 from chatune_core.generation.openai_errors import translated, words_of
@@ -40,8 +41,14 @@ async def open_client(settings: OpenAISettings) -> AsyncIterator[AsyncOpenAI]:
 async def served_models(client: AsyncOpenAI, settings: OpenAISettings) -> Mapping[str, int | None]:
     """Return the context length of each model that the server lists, None where it gives none."""
     with anyio.fail_after(settings.connect_for.total_seconds()):
-        page = await client.models.list()
-    return {model.id: _length(model.model_extra or {}) for model in page.data or ()}
+        listed = await client.get("/models", cast_to=object)
+    # Taken apart by hand: the library's own page fails on an answer of another shape.
+    models = listed.get("data") if isinstance(listed, Mapping) else None
+    return {
+        str(model["id"]): _length(model.get("max_model_len"))
+        for model in (models if isinstance(models, Sequence) else ())
+        if isinstance(model, Mapping) and "id" in model
+    }
 
 
 async def load_lora(client: AsyncOpenAI, settings: OpenAISettings, lora: LoraId, path: str) -> None:
@@ -86,12 +93,7 @@ async def check_server(settings: OpenAISettings) -> ServerCheck:
                 False, f"{settings.base_url} refuses the API key: {said}", "Set the right API key."
             )
         except OpenAIError as error:
-            said = words_of(error, settings)
-            return ServerCheck(
-                False,
-                f"{settings.base_url} does not answer for {settings.model!r}: {said}",
-                "Check base_url (it usually ends with /v1), the model's name and the server's log.",
-            )
+            return _no_answer(settings, words_of(error, settings))
 
 
 async def _checked(client: AsyncOpenAI, settings: OpenAISettings) -> ServerCheck:
@@ -108,10 +110,10 @@ async def _checked(client: AsyncOpenAI, settings: OpenAISettings) -> ServerCheck
     # Not every server lists what it serves, so the model is asked for a token.
     try:
         with anyio.fail_after(settings.first_token_for.total_seconds()):
-            await client.chat.completions.create(
+            answer: object = await client.chat.completions.create(
                 model=settings.model, messages=[{"role": "user", "content": "Hi"}], max_tokens=1
             )
-    except (NotFoundError, APIStatusError) as error:
+    except APIStatusError as error:
         if not listed:
             raise
         return ServerCheck(
@@ -119,6 +121,8 @@ async def _checked(client: AsyncOpenAI, settings: OpenAISettings) -> ServerCheck
             f"{settings.base_url} does not serve {settings.model!r}: {words_of(error, settings)}",
             f"Set the model to one that it serves: {', '.join(sorted(listed))}.",
         )
+    if not isinstance(answer, ChatCompletion):
+        return _no_answer(settings, "that is no chat completion")
     return ServerCheck(True, f"{settings.base_url} serves {settings.model!r}")
 
 
@@ -130,8 +134,15 @@ def _unreachable(settings: OpenAISettings, said: str) -> ServerCheck:
     )
 
 
-def _length(facts: Mapping[str, object]) -> int | None:
-    length = facts.get("max_model_len")
+def _no_answer(settings: OpenAISettings, said: str) -> ServerCheck:
+    return ServerCheck(
+        False,
+        f"{settings.base_url} does not answer for {settings.model!r}: {said}",
+        "Check base_url (it usually ends with /v1), the model's name and the server's log.",
+    )
+
+
+def _length(length: object) -> int | None:
     return length if isinstance(length, int) else None
 
 

@@ -5,11 +5,16 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from chatune_core.generation.bundled import bundled_chat_model
+from chatune_core.generation.conversion import convert_once
 from chatune_core.generation.openai_engine import OpenAIEngine, open_openai_engine
 from chatune_core.generation.openai_settings import OpenAISettings
+from chatune_core.generation.tokenizer import ModelTokenizer, load_tokenizer
 from fakes.openai_server import FakeOpenAIServer, openai_server
 
 Open = Callable[..., AbstractAsyncContextManager[OpenAIEngine]]
@@ -32,7 +37,7 @@ def settings(server: FakeOpenAIServer) -> OpenAISettings:
 def opened(settings: OpenAISettings) -> Open:
     """Opens an engine with some settings changed."""
 
-    def opened(**changes: object) -> AbstractAsyncContextManager[OpenAIEngine]:
+    def opened(**changes: Any) -> AbstractAsyncContextManager[OpenAIEngine]:  # noqa: ANN401
         return open_openai_engine(replace(settings, **changes), random.Random(1))
 
     return opened
@@ -42,3 +47,16 @@ def opened(settings: OpenAISettings) -> Open:
 async def engine(opened: Open) -> AsyncIterator[OpenAIEngine]:
     async with opened() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def model_folder(pytestconfig: pytest.Config) -> Path:
+    """The bundled chat model in the Hugging Face layout, converted once and kept between runs."""
+    cache = pytestconfig.cache
+    assert cache is not None
+    return convert_once(bundled_chat_model(), cache.mkdir("models"), lambda stage, done: None)
+
+
+@pytest.fixture(scope="session")
+def tokenizer(model_folder: Path) -> ModelTokenizer:
+    return load_tokenizer(model_folder)
