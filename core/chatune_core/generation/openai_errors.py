@@ -134,5 +134,6 @@ def _raw_words(error: openai.OpenAIError) -> str:
     status = f"HTTP {error.status_code} " if isinstance(error, openai.APIStatusError) else ""
     if isinstance(body, str) and body.strip():
         return status + body
-    cause = f" ({error.__cause__})" if error.__cause__ is not None else ""
-    return f"{error}{cause}" or type(error).__name__
+    cause = error.__cause__
+    reason = f" ({str(cause) or type(cause).__name__})" if cause is not None else ""
+    return f"{error or type(error).__name__}{reason}"

@@ -110,7 +110,9 @@ async def _checked(client: AsyncOpenAI, settings: OpenAISettings) -> ServerCheck
     # Not every server lists what it serves, so the model is asked for a token.
     try:
         with anyio.fail_after(settings.first_token_for.total_seconds()):
-            answer: object = await client.chat.completions.create(
+            # Once more, since some servers close the connection after an error on the list.
+            patient = client.with_options(max_retries=1)
+            answer: object = await patient.chat.completions.create(
                 model=settings.model, messages=[{"role": "user", "content": "Hi"}], max_tokens=1
             )
     except APIStatusError as error:
