@@ -15,7 +15,7 @@ CONVERSATIONS = 20
 @pytest.fixture(params=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path}/chatune.db"
+        return f"sqlite:///{tmp_path}/chatune.db"
     return str(request.getfixturevalue("postgres_url"))
 
 
