@@ -7,6 +7,8 @@ import re
 import socket
 import subprocess
 import sys
+import threading
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from datetime import timedelta
@@ -66,6 +68,8 @@ def real(served_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
                     break
             else:
                 pytest.fail("".join(seen))
+            # It logs a traceback for each question for its models; unread, they would block it.
+            threading.Thread(target=deque, args=(process.stdout, 0), daemon=True).start()
             yield OpenAISettings(f"http://127.0.0.1:{port}/v1", str(served_folder), concurrency=2)
         finally:
             process.kill()
