@@ -136,6 +136,8 @@ def _refusal(error: ValidationError, file: Path | None) -> ConfigurationError:
 
 
 def _reason(detail: ErrorDetails, key: str) -> str:
+    if detail["type"] == "union_tag_invalid":
+        return f"{key}.kind must be 'local' or 'openai'"
     message = detail["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     return f"{key}: {message}" if key else message

@@ -1,0 +1,36 @@
+"""A shell for each test, and one scripted model for all."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fakes.chat_server import ChatServer, chat_server
+from fakes.shell import Shell
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "LOGNAME": "ann"}
+    environment |= {"HOME": str(tmp_path), "CHATUNE_HOME": str(tmp_path / "home")}
+    return Shell(tmp_path / "home", folder, environment)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[ChatServer]:
+    with chat_server() as serving:
+        yield serving
+
+
+@pytest.fixture
+def served(shell: Shell, server: ChatServer) -> Shell:
+    """A shell whose model is a scripted server."""
+    server.left.clear()
+    shell.configure(
+        f'[models.scripted]\nkind = "openai"\nbase_url = "{server.base_url}"\n'
+        'model = "fake-model"\ncontext_tokens = 4096\n'
+    )
+    return shell
