@@ -29,6 +29,7 @@ def server() -> Iterator[ChatServer]:
 def served(shell: Shell, server: ChatServer) -> Shell:
     """A shell whose model is a scripted server."""
     server.left.clear()
+    server.hangs = True
     shell.configure(
         f'[models.scripted]\nkind = "openai"\nbase_url = "{server.base_url}"\n'
         'model = "fake-model"\ncontext_tokens = 4096\n'

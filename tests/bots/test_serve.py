@@ -1,15 +1,7 @@
 """`chatune serve` with the console as its platform."""
 
-import signal
-import subprocess
-
-from fakes.chat_server import HANGS
-from fakes.shell import Shell
-
-
-def _first_line(stream: object) -> str:
-    assert hasattr(stream, "readline")
-    return bytes(stream.readline()).decode()
+from fakes.chat_server import HANGS, ChatServer
+from fakes.shell import Shell, wait_until
 
 
 def test_each_line_is_answered_in_order_until_the_input_ends(served: Shell) -> None:
@@ -26,35 +18,26 @@ def test_each_line_is_answered_in_order_until_the_input_ends(served: Shell) -> N
     assert "Some of it was not UTF-8 and was replaced." in ran.errors
 
 
-def test_at_a_signal_the_running_answer_is_finished_and_no_more_is_read(served: Shell) -> None:
-    process = served.start("serve")
-    assert process.stdin
-    _first_line(process.stderr)
-    process.stdin.write(b"hello\n")
-    process.stdin.flush()
-    assert _first_line(process.stdout) == "You said: hello\n"
+def test_at_a_signal_no_more_is_read_and_the_process_ends_well(served: Shell) -> None:
+    with served.serving() as bot:
+        bot.say("hello")
+        assert bot.answer() == "You said: hello"
 
-    process.send_signal(signal.SIGTERM)
-    out, errors = process.communicate(timeout=20)
-
-    assert (process.returncode, out) == (0, b"")
-    assert b"ending: the running answer has 30 s" in errors
+        assert bot.told_to_end() == (0, "")
 
 
-def test_an_answer_that_outlasts_the_limit_is_left_for_the_next_start(served: Shell) -> None:
+def test_an_answer_that_outlasts_the_limit_is_given_at_the_next_start(
+    served: Shell, server: ChatServer
+) -> None:
     served.environment["CHATUNE_SERVE__DRAIN_S"] = "0"
-    process = served.start("serve")
-    assert process.stdin
-    _first_line(process.stderr)
-    process.stdin.write(HANGS.encode() + b"\n")
-    process.stdin.flush()
-    _until_asked(process, served)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=20)
+    with served.serving() as first:
+        first.say(HANGS)
+        wait_until(lambda: server.prompts and server.prompts[-1][-1]["content"] == HANGS)
+        assert first.told_to_end() == (0, "")
 
-
-def _until_asked(process: "subprocess.Popen[bytes]", shell: Shell) -> None:
-    pass
+    server.hangs = False
+    with served.serving() as second:
+        assert second.answer() == f"You said: {HANGS}"
 
 
 def test_without_a_platform_there_is_one_clear_line(served: Shell) -> None:

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 HANGS = "count for ever"
-"""Sends "one two three " and then nothing until the client goes away."""
+"""Sends "one two three " and then nothing until the client goes away, while `hangs` is True."""
 REFUSES = "refuse this"
 """Answers with HTTP 400."""
 IS_DOWN = "be down"
@@ -25,6 +25,7 @@ class ChatServer:
 
     base_url: str
     prompts: list[list[dict[str, str]]] = field(default_factory=list)
+    hangs: bool = True
     left: threading.Event = field(default_factory=threading.Event)
     """Set when a client hung up in the middle of an answer."""
 
@@ -44,7 +45,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(400, {"error": {"message": "that is refused", "type": "bad"}})
         elif said == IS_DOWN:
             self._json(503, {"error": {"message": "overloaded", "type": "down"}})
-        elif said == HANGS:
+        elif said == HANGS and self.chat.hangs:
             self._stream(["one ", "two ", "three "], hangs=True)
         else:
             self._stream([word + " " for word in f"You said: {said}".split(" ")])

@@ -1,8 +1,11 @@
 """The command line as people use it: a process of its own, a home of its own."""
 
+import signal
 import subprocess
 import sys
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,18 +49,61 @@ class Shell:
         )
         return Ran(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
 
-    def start(self, *arguments: str | Path) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(
-            self._line(arguments),
+    @contextmanager
+    def serving(self) -> "Iterator[Serving]":
+        """Run `chatune serve` while the body runs; it is ready when the body begins."""
+        with subprocess.Popen(
+            self._line(("serve",)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=self.environment,
             cwd=self.folder,
-        )
+        ) as process:
+            try:
+                serving = Serving(process)
+                assert "ready" in serving.remark()
+                yield serving
+            finally:
+                process.kill()
 
     def terminal(self, *arguments: str | Path) -> AbstractContextManager[Terminal]:
         return terminal(self._line(arguments), self.environment, self.folder)
 
     def _line(self, arguments: tuple[str | Path, ...]) -> list[str]:
         return [*_COMMAND, *(str(argument) for argument in arguments)]
+
+
+class Serving:
+    """A `chatune serve` that answers lines."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        self._process = process
+        self._in, self._out, self._errors = process.stdin, process.stdout, process.stderr
+
+    def say(self, line: str) -> None:
+        self._in.write(line.encode() + b"\n")
+        self._in.flush()
+
+    def answer(self) -> str:
+        return self._out.readline().decode().rstrip("\n")
+
+    def remark(self) -> str:
+        return self._errors.readline().decode()
+
+    def told_to_end(self) -> tuple[int, str]:
+        """Send SIGTERM; return the exit code and what else came out."""
+        self._process.send_signal(signal.SIGTERM)
+        out, _ = self._process.communicate(timeout=_PATIENCE_S)
+        return self._process.returncode, out.decode()
+
+
+def wait_until(true: Callable[[], object]) -> None:
+    """Return once `true` says so; fail if it takes too long."""
+    end = time.monotonic() + _PATIENCE_S
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
