@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from chatune_core.generation.linears import Linear, PlainLinear
+from chatune_core.generation.linears import Linear
 from chatune_core.generation.llama import LlamaForward, LlamaLayer, LlamaShape
+from chatune_core.generation.packing import LinearMaker
 from chatune_core.generation.weights import ModelFolder
 
 _FAMILIES = frozenset({"llama", "mistral", "qwen2", "qwen3"})
+_EMBEDDING = "model.embed_tokens.weight"
 
 
 def is_llama_shaped(config: dict[str, Any], context: int) -> bool:
@@ -46,52 +49,76 @@ def shape_of(config: dict[str, Any]) -> LlamaShape:
         query_heads=heads,
         key_heads=int(config.get("num_key_value_heads") or heads),
         head_dim=int(config.get("head_dim") or config["hidden_size"] // heads),
+        feed=int(config["intermediate_size"]),
         epsilon=float(config["rms_norm_eps"]),
     )
 
 
 def load_llama(
-    folder: ModelFolder, dtype: torch.dtype, device: torch.device, context: int
+    folder: ModelFolder,
+    maker: LinearMaker,
+    dtype: torch.dtype,
+    device: torch.device,
+    context: int,
+    progress: Callable[[float], None],
 ) -> LlamaForward:
-    """Return the forward with weights of `dtype` on `device`."""
+    """Return the forward; linears come from `maker`, the rest is `dtype` on `device`.
 
-    def tensor(name: str) -> Tensor:
-        return folder.tensor(name, dtype, device)
-
-    def fused(*names: str) -> Linear:
-        weight = torch.cat([tensor(f"{name}.weight") for name in names])
-        biased = [f"{name}.bias" for name in names if f"{name}.bias" in folder]
-        return PlainLinear(weight, torch.cat([tensor(name) for name in biased]) if biased else None)
-
-    def optional(name: str) -> Tensor | None:
-        return tensor(name) if name in folder else None
-
-    def layer(index: int) -> LlamaLayer:
-        at = f"model.layers.{index}"
-        attention, feed = f"{at}.self_attn", f"{at}.mlp"
-        return LlamaLayer(
-            input_norm=tensor(f"{at}.input_layernorm.weight"),
-            query_key_value=fused(*(f"{attention}.{name}_proj" for name in "qkv")),
-            query_norm=optional(f"{attention}.q_norm.weight"),
-            key_norm=optional(f"{attention}.k_norm.weight"),
-            output=fused(f"{attention}.o_proj"),
-            feed_norm=tensor(f"{at}.post_attention_layernorm.weight"),
-            gate_up=fused(f"{feed}.gate_proj", f"{feed}.up_proj"),
-            down=fused(f"{feed}.down_proj"),
-        )
-
-    shape = shape_of(folder.config)
-    embedding = tensor("model.embed_tokens.weight")
-    tied = "lm_head.weight" not in folder
-    cosine, sine = rotary_tables(folder.config, shape.head_dim, context)
+    `progress` is told the share of layers that are there, from 0 to 1.
+    """
+    config = folder.config
+    shape = shape_of(config)
+    layers = []
+    for index in range(config["num_hidden_layers"]):
+        layers.append(_load_layer(folder, maker, index, dtype, device))
+        # What a mapped file has shown counts as resident memory until it is let go.
+        folder.close()
+        progress((index + 1) / config["num_hidden_layers"])
+    embedding = folder.tensor(_EMBEDDING, dtype, device)
+    head = "lm_head.weight" if "lm_head.weight" in folder else _EMBEDDING
+    cosine, sine = rotary_tables(config, shape.head_dim, context)
     return LlamaForward(
         shape,
         embedding,
-        tuple(layer(index) for index in range(folder.config["num_hidden_layers"])),
-        tensor("model.norm.weight"),
-        PlainLinear(embedding if tied else tensor("lm_head.weight")),
+        tuple(layers),
+        folder.tensor("model.norm.weight", dtype, device),
+        maker.head(folder.shape(head), lambda: folder.stored(head)),
         cosine.to(device=device, dtype=dtype),
         sine.to(device=device, dtype=dtype),
+    )
+
+
+def _load_layer(
+    folder: ModelFolder, maker: LinearMaker, index: int, dtype: torch.dtype, device: torch.device
+) -> LlamaLayer:
+    at = f"model.layers.{index}"
+
+    def tensor(name: str) -> Tensor:
+        return folder.tensor(f"{at}.{name}.weight", dtype, device)
+
+    def optional(name: str) -> Tensor | None:
+        return tensor(name) if f"{at}.{name}.weight" in folder else None
+
+    def fused(*names: str) -> Linear:
+        weights = [f"{at}.{name}.weight" for name in names]
+        biases = [f"{at}.{name}.bias" for name in names if f"{at}.{name}.bias" in folder]
+        shapes = [folder.shape(weight) for weight in weights]
+        return maker.linear(
+            f"{index}.{names[0]}",
+            (sum(outputs for outputs, _ in shapes), shapes[0][1]),
+            lambda: torch.cat([folder.stored(weight) for weight in weights]),
+            torch.cat([folder.tensor(bias, dtype, device) for bias in biases]) if biases else None,
+        )
+
+    return LlamaLayer(
+        input_norm=tensor("input_layernorm"),
+        query_key_value=fused("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
+        query_norm=optional("self_attn.q_norm"),
+        key_norm=optional("self_attn.k_norm"),
+        output=fused("self_attn.o_proj"),
+        feed_norm=tensor("post_attention_layernorm"),
+        gate_up=fused("mlp.gate_proj", "mlp.up_proj"),
+        down=fused("mlp.down_proj"),
     )
 
 

@@ -64,6 +64,7 @@ def open_runner(settings: ModelSettings, progress: Progress) -> OpenedModel:
     from chatune_core.generation.cache import SlotCache
     from chatune_core.generation.device import choose_placement
     from chatune_core.generation.llama_loading import load_llama, shape_of
+    from chatune_core.generation.packing import LinearMaker, PackedStore, WeightForm, packed_file
     from chatune_core.generation.weights import ModelFolder
 
     placement = choose_placement(settings.device, settings.dtype, settings.threads)
@@ -74,7 +75,14 @@ def open_runner(settings: ModelSettings, progress: Progress) -> OpenedModel:
     context = settings.context_tokens or min(4096, folder.config["max_position_embeddings"])
     slots = settings.slots or 16
     progress("loading the weights", 0.0)
-    forward = load_llama(folder, placement.dtype, device, context)
+    bits = {"unpacked": 16, "int8": 8, "int4": 4, "auto": 4}[settings.weights]
+    store = PackedStore(packed_file(path, bits)) if bits < 16 else None
+    maker = LinearMaker(WeightForm(bits, True), store, placement.dtype, device)
+    forward = load_llama(
+        folder, maker, placement.dtype, device, context, lambda x: progress("loading", x)
+    )
+    if store:
+        store.save()
     shape = shape_of(folder.config)
     cache = SlotCache(
         folder.config["num_hidden_layers"],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from chatune_core.errors import GenerationFailed
 from chatune_core.generation.cache import SlotCache
+from chatune_core.generation.lora import ResidentLoras
+from chatune_core.generation.lora_files import Site, read_lora
 from chatune_core.generation.requests import LoraId
 from chatune_core.generation.runner import Chunk
 from chatune_core.generation.step import Step, lay_out
@@ -18,7 +21,12 @@ from chatune_core.generation.step import Step, lay_out
 class Forward(Protocol):
     """A model's forward over a laid-out step."""
 
-    def logits(self, step: Step, cache: SlotCache) -> Tensor:
+    @property
+    def sites(self) -> Mapping[str, Site]:
+        """The linears that a LoRA may change, by their name in the checkpoint."""
+        ...
+
+    def logits(self, step: Step, cache: SlotCache, loras: ResidentLoras) -> Tensor:
         """Run the step and return the logits of its wanted tokens, shape (B, V)."""
         ...
 
@@ -28,6 +36,7 @@ class TorchRunner:
 
     def __init__(self, forward: Forward, cache: SlotCache, vocabulary: int) -> None:
         self._forward, self._cache, self._vocabulary = forward, cache, vocabulary
+        self._loras = ResidentLoras()
 
     @property
     def slots(self) -> int:
@@ -41,13 +50,16 @@ class TorchRunner:
 
     def forward(self, chunks: Sequence[Chunk]) -> Tensor:
         """See Runner.forward."""
+        missing = {c.lora for c in chunks if c.lora is not None and c.lora not in self._loras}
+        if missing:
+            raise GenerationFailed(f"no LoRA {min(missing)!r} is loaded")
         # Made outside of inference mode, so that the caller may change the logits in place.
         wanted = sum(chunk.logits for chunk in chunks)
         device = self._cache.keys_values.device
         logits = torch.empty(wanted, self._vocabulary, dtype=torch.float32, device=device)
         with torch.inference_mode():
             step = lay_out(chunks, self._cache)
-            logits.copy_(self._forward.logits(step, self._cache))
+            logits.copy_(self._forward.logits(step, self._cache, self._loras))
         return logits
 
     def copy_prefix(self, source: int, target: int, tokens: int) -> None:
@@ -57,7 +69,11 @@ class TorchRunner:
 
     def place_lora(self, lora: LoraId, path: str) -> None:
         """See Runner.place_lora."""
-        raise GenerationFailed(f"LoRA {lora!r} cannot be placed")
+        cached = self._cache.keys_values
+        with torch.inference_mode():
+            weights = read_lora(Path(path), self._forward.sites, cached.dtype, cached.device)
+        self._loras.place(lora, weights)
 
     def drop_lora(self, lora: LoraId) -> None:
         """See Runner.drop_lora."""
+        self._loras.drop(lora)

@@ -34,12 +34,25 @@ class ModelFolder:
         """The names of all tensors."""
         return frozenset(self._files)
 
-    def tensor(self, name: str, dtype: torch.dtype, device: torch.device) -> Tensor:
-        """Return the tensor `name` as `dtype` on `device`.
+    def shape(self, name: str) -> tuple[int, int]:
+        """Return the shape of the matrix `name` without reading it."""
+        outputs, inputs = self._reader(name).get_slice(name).get_shape()
+        return outputs, inputs
+
+    def stored(self, name: str) -> Tensor:
+        """Return the tensor `name` as it is stored, on the CPU.
 
         Raises:
             ConfigurationError: if the folder does not hold it.
         """
+        tensor: Tensor = self._reader(name).get_tensor(name)
+        return tensor
+
+    def tensor(self, name: str, dtype: torch.dtype, device: torch.device) -> Tensor:
+        """Return a copy of the tensor `name` as `dtype` on `device`; see `stored`."""
+        return self.stored(name).to(device=device, dtype=dtype, copy=True)
+
+    def _reader(self, name: str) -> Any:  # noqa: ANN401
         file = self._files.get(name)
         if file is None:
             raise ConfigurationError(
@@ -48,8 +61,7 @@ class ModelFolder:
             )
         if file not in self._readers:
             self._readers[file] = self._opened.enter_context(safe_open(str(file), framework="pt"))
-        tensor: Tensor = self._readers[file].get_tensor(name)
-        return tensor.to(device=device, dtype=dtype)
+        return self._readers[file]
 
     def close(self) -> None:
         """Let go of the files; tensors that were taken stay valid."""
