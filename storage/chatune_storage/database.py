@@ -107,9 +107,13 @@ def _parsed(url: str) -> URL:
         parsed.get_dialect()
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
         raise ConfigurationError("The database URL cannot be read.", remedy) from error
-    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+    if parsed.get_backend_name() == "sqlite" and not _names_a_file(parsed.database or ""):
         raise ConfigurationError("The database URL names no file.", remedy)
     return parsed
+
+
+def _names_a_file(database: str) -> bool:
+    return database not in ("", ":memory:") and not database.startswith("file:")
 
 
 def _sqlite(url: URL, lock_wait: timedelta) -> Database:

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
 from cryptography.exceptions import InvalidTag
-from sqlalchemy import Connection, Row, Select, insert, select
+from sqlalchemy import Connection, Row, Select, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from chatune_core.errors import ConfigurationError
@@ -84,6 +84,8 @@ class Keyring:
         if connection.execute(value).first() is None:
             row = {"name": _CHECK, "value": self._master.check_value()}
             connection.execute(insert(settings), row)
+        # Written at every start, so that a database that can only be read is found out now.
+        connection.execute(update(settings).where(settings.c.name == _CHECK), {"name": _CHECK})
         if not self._master.recognises(connection.execute(value).scalar_one()):
             raise ConfigurationError(
                 "The master key is not the one that this database was encrypted with.",

@@ -1,0 +1,42 @@
+"""Every implementation fits its port; mypy checks the assignments."""
+
+from chatune_core.ports import (
+    AuditLog,
+    Consents,
+    History,
+    Inbox,
+    Ledger,
+    Outbox,
+    PersonalData,
+    Retention,
+)
+from chatune_storage.audit import SqlAuditLog
+from chatune_storage.consents import SqlConsents
+from chatune_storage.history import SqlHistory
+from chatune_storage.inbox import SqlInbox
+from chatune_storage.ledger import SqlLedger
+from chatune_storage.memory.privacy import (
+    MemoryAuditLog,
+    MemoryConsents,
+    MemoryPersonalData,
+    MemoryRetention,
+)
+from chatune_storage.memory.queues import MemoryInbox, MemoryOutbox
+from chatune_storage.memory.records import MemoryHistory, MemoryLedger
+from chatune_storage.outbox import SqlOutbox
+from chatune_storage.personal_data import SqlPersonalData
+from chatune_storage.retention import SqlRetention
+
+
+def test_every_port_is_there_twice() -> None:
+    inboxes: list[type[Inbox]] = [SqlInbox, MemoryInbox]
+    ledgers: list[type[Ledger]] = [SqlLedger, MemoryLedger]
+    outboxes: list[type[Outbox]] = [SqlOutbox, MemoryOutbox]
+    histories: list[type[History]] = [SqlHistory, MemoryHistory]
+    consents: list[type[Consents]] = [SqlConsents, MemoryConsents]
+    audits: list[type[AuditLog]] = [SqlAuditLog, MemoryAuditLog]
+    personal: list[type[PersonalData]] = [SqlPersonalData, MemoryPersonalData]
+    retention: list[type[Retention]] = [SqlRetention, MemoryRetention]
+    ports = (inboxes, ledgers, outboxes, histories, consents, audits, personal, retention)
+
+    assert all(len(implementations) == 2 for implementations in ports)
