@@ -176,13 +176,10 @@ def _places(best: Numbers, whole: Numbers, rules: _Rules) -> list[int]:
     """
     width = best.shape[-1]
     usable = np.isfinite(best[:, :1]) & np.isfinite(whole)
-    highest = np.where(usable, best[:, :1], 0.0)
+    best, whole = np.where(usable, best, 0.0), np.where(usable, whole, 1.0)
     in_top_k = np.arange(width) < rules.top_k
-    with np.errstate(invalid="ignore"):
-        weight = np.where(in_top_k, np.exp((best - highest) / rules.temperature), 0.0)
-    probability = weight / np.where(
-        rules.limited, weight.sum(-1, keepdims=True), np.where(usable, whole, 1.0)
-    )
+    weight = np.where(in_top_k, np.exp((best - best[:, :1]) / rules.temperature), 0.0)
+    probability = weight / np.where(rules.limited, weight.sum(-1, keepdims=True), whole)
     cumulative = probability.cumsum(-1)
     allowed = (cumulative - probability < rules.top_p) & (weight >= rules.min_p) & in_top_k
     run = np.maximum(allowed.sum(-1, keepdims=True), 1)
