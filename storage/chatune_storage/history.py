@@ -1,41 +1,82 @@
 """What was said, from a database."""
 
-from collections.abc import Sequence
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, select, text
 
 from chatune_core.messages import ConversationId, EventKey, MessageKey, Turn
 from chatune_storage.database import Database
 from chatune_storage.effects import TURN_TEXT
 from chatune_storage.keyring import Keyring
 from chatune_storage.keys import PersonKey
-from chatune_storage.tables import choices, generations, moment, outbox, turns
+from chatune_storage.queues import among
+from chatune_storage.reader import Reader
+from chatune_storage.tables import generations, moment, outbox
+
+_COLUMNS = "t.event, t.conversation, t.person_id, t.role, t.text, t.at"
+# Both walk the end of each conversation alone, however long it is.
+_SQLITE_RECENT = f"""
+SELECT {_COLUMNS} FROM json_each(:conversations) AS asked CROSS JOIN turns AS t
+ON t.conversation = asked.value AND t.id >= coalesce(
+  (SELECT id FROM turns WHERE conversation = asked.value ORDER BY id DESC LIMIT 1 OFFSET :limit - 1),
+  0)
+ORDER BY t.id
+"""
+_POSTGRES_RECENT = f"""
+SELECT {_COLUMNS} FROM json_array_elements_text(CAST(:conversations AS json)) AS asked(value)
+CROSS JOIN LATERAL (
+  SELECT * FROM turns WHERE conversation = asked.value ORDER BY id DESC LIMIT :limit) AS t
+ORDER BY t.id
+"""
 
 
 class SqlHistory:
     """See History."""
 
-    def __init__(self, database: Database, keyring: Keyring) -> None:
-        self._database, self._keyring = database, keyring
+    def __init__(self, database: Database, reader: Reader, keyring: Keyring) -> None:
+        self._database, self._reader, self._keyring = database, reader, keyring
+        sqlite = database.dialect == "sqlite"
+        self._recent = text(_SQLITE_RECENT if sqlite else _POSTGRES_RECENT)
+        self._chosen = among(
+            database.dialect,
+            "conversation",
+            "SELECT conversation, model FROM choices WHERE {among}",
+        )
 
     async def recent(self, conversation: ConversationId, limit: int) -> Sequence[Turn]:
         """See History.recent."""
-        return await self._database.read(lambda c: self._recent(c, conversation, limit))
+        if limit <= 0:
+            return []
+        return await self._reader.ask(self._recent_of_all, (conversation, limit))
 
-    def _recent(
-        self, connection: Connection, conversation: ConversationId, limit: int
-    ) -> Sequence[Turn]:
-        newest = (
-            select(turns)
-            .where(turns.c.conversation == conversation)
-            .order_by(turns.c.id.desc())
-            .limit(max(0, limit))
-        )
-        rows = connection.execute(newest).mappings().all()
+    def _recent_of_all(
+        self, connection: Connection, asked: Sequence[tuple[ConversationId, int]]
+    ) -> Sequence[Sequence[Turn]]:
+        by_limit = defaultdict[int, set[ConversationId]](set)
+        for conversation, limit in asked:
+            by_limit[limit].add(conversation)
+        turns = {
+            (conversation, limit): spoken
+            for limit, conversations in by_limit.items()
+            for conversation, spoken in self._turns(connection, conversations, limit).items()
+        }
+        return [turns.get(each, []) for each in asked]
+
+    def _turns(
+        self, connection: Connection, conversations: Iterable[ConversationId], limit: int
+    ) -> Mapping[ConversationId, list[Turn]]:
+        asked = {"conversations": json.dumps(list(conversations)), "limit": limit}
+        rows = connection.execute(self._recent, asked).mappings().all()
         keys = self._keyring.of_rows(connection, {row["person_id"] for row in rows})
-        # A person may have been erased since the rows were read.
-        known = [row for row in reversed(rows) if row["person_id"] in keys]
-        return [turn_from(row, keys[row["person_id"]]) for row in known]
+        spoken = defaultdict[ConversationId, list[Turn]](list)
+        for row in rows:
+            # A person may have been erased since the rows were read.
+            if row["person_id"] in keys:
+                turn = turn_from(row, keys[row["person_id"]])
+                spoken[turn.conversation].append(turn)
+        return spoken
 
     async def last_answer(self, conversation: ConversationId) -> EventKey | None:
         """See History.last_answer."""
@@ -62,8 +103,14 @@ class SqlHistory:
 
     async def chosen_model(self, conversation: ConversationId) -> str | None:
         """See History.chosen_model."""
-        chosen = select(choices.c.model).where(choices.c.conversation == conversation)
-        return await self._database.read(lambda c: c.execute(chosen).scalar())
+        return await self._reader.ask(self._chosen_of_all, conversation)
+
+    def _chosen_of_all(
+        self, connection: Connection, conversations: Sequence[ConversationId]
+    ) -> Sequence[str | None]:
+        rows = connection.execute(self._chosen, {"keys": list(set(conversations))})
+        models: dict[str, str] = {row[0]: row[1] for row in rows}
+        return [models.get(conversation) for conversation in conversations]
 
 
 def turn_from(row: RowMapping, key: PersonKey) -> Turn:

@@ -20,6 +20,7 @@ from chatune_storage.migrate import migrate
 from chatune_storage.outbox import SqlOutbox
 from chatune_storage.personal_data import SqlPersonalData
 from chatune_storage.queues import queues_of
+from chatune_storage.reader import Reader
 from chatune_storage.retention import SqlRetention
 from chatune_storage.stores import Stores
 from chatune_storage.writer import Writer
@@ -78,7 +79,7 @@ def _stores(
         inbox=SqlInbox(writer, keyring, database.dialect, lease_for),
         ledger=SqlLedger(writer, keyring, database.dialect),
         outbox=SqlOutbox(writer, keyring, lease_for),
-        history=SqlHistory(database, keyring),
+        history=SqlHistory(database, Reader(database), keyring),
         consents=SqlConsents(database, writer, now),
         audit=SqlAuditLog(database, now),
         personal_data=SqlPersonalData(database, queues, keyring, now),
