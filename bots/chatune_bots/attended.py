@@ -1,11 +1,13 @@
-"""A model with a person in front of it who would rather hear of an outage than wait for its end."""
+"""Ports with a person in front of them, who would rather hear of an outage than wait for its end."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from chatune_core.errors import GenerationFailed, RetryLater
 from chatune_core.generation.requests import ChatMessage, GenerationEvent, GenerationRequest
-from chatune_core.ports import Generator
+from chatune_core.messages import Inbound
+from chatune_core.outcomes import Outcome
+from chatune_core.ports import EventLease, Generator, Ledger
 
 
 class AttendedGenerator:
@@ -44,3 +46,21 @@ class AttendedGenerator:
             again = " Please try again later." if isinstance(error, RetryLater) else ""
             self.failure = f"No answer from {self.model}: {said}.{again}"
             raise GenerationFailed(self.failure) from error
+
+
+class AttendedLedger:
+    """Fulfils `Ledger` over another one; `tell` hears what keeps an answer from being recorded.
+
+    The worker tries again by itself, and the person learns why nothing comes.
+    """
+
+    def __init__(self, ledger: Ledger, tell: Callable[[Inbound, str], None]) -> None:
+        self._ledger, self._tell = ledger, tell
+
+    async def commit(self, lease: EventLease, outcome: Outcome) -> bool:
+        """See `Ledger.commit`."""
+        try:
+            return await self._ledger.commit(lease, outcome)
+        except RetryLater as error:
+            self._tell(lease.event, f"The answer cannot be kept yet: {error}. I try again.")
+            raise

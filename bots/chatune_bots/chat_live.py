@@ -14,12 +14,12 @@ from chatune_adapters.console.intake import Seat
 from chatune_adapters.console.loading import loading_bar
 from chatune_adapters.console.sender import ConsoleSender
 from chatune_adapters.console.session import ConsoleSession
-from chatune_bots.compose import Parts, open_models, open_stores, utc_now
+from chatune_bots.compose import Parts, open_models, open_stores, utc_now, watched
 from chatune_bots.lock import held
 from chatune_bots.person import terminal_user
 from chatune_bots.retention import forget_by_age
 from chatune_bots.start import Start
-from chatune_core.messages import ConversationId
+from chatune_core.messages import ConversationId, Inbound
 from chatune_core.runtime import Runtime
 
 _FRAME_S = 0.1  # between two looks at how far loading is
@@ -72,7 +72,8 @@ class Core:
             open_stores(settings, home) as stores,
             open_models(settings, home, self._progressed) as models,
         ):
-            parts = Parts(settings, stores, models.attended(), self._begun.bot)
+            kept = watched(stores, self._delayed)
+            parts = Parts(settings, kept, models.attended(), self._begun.bot)
             self._runtime = parts.runtime(self._model, {"terminal": self._sender})
             self._loaded.set()
             for line in models.lines:
@@ -105,6 +106,10 @@ class Core:
             return ""
         share = f" {self._share:.0%}" if self._share else ""
         return f"{self._stage}{share}; you can type already"
+
+    def _delayed(self, event: Inbound, why: str) -> None:
+        # In place of the answer, which takes its place when it can be kept.
+        self._sender.preview(event.key, event.conversation, f"({why} Ctrl-C twice leaves.)")
 
     def _progressed(self, stage: str, share: float) -> None:
         self._stage, self._share = stage, share

@@ -5,7 +5,6 @@ Only names and help live here; each command imports what it needs when it is run
 """
 
 import os
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -47,6 +46,8 @@ def _root(
     show_version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
 ) -> None:
     if show_version:
+        from importlib.metadata import version
+
         typer.echo(f"chatune {version('chatune')}")
         raise typer.Exit
 

@@ -3,17 +3,18 @@
 import os
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 from anyio import to_thread
 
-from chatune_bots.attended import AttendedGenerator
+from chatune_bots.attended import AttendedGenerator, AttendedLedger
 from chatune_bots.home import Home
 from chatune_bots.settings import LocalModel, RemoteModel, Settings
 from chatune_core.bots import Bot
+from chatune_core.messages import Inbound
 from chatune_core.ports import Generator, Sender
 from chatune_core.runtime import Runtime
 from chatune_storage.stores import Stores
@@ -49,6 +50,11 @@ class Parts:
             settings=self.settings.for_core(),
             now=utc_now,
         )
+
+
+def watched(stores: Stores, tell: Callable[[Inbound, str], None]) -> Stores:
+    """Return `stores` whose ledger tells why an answer cannot be kept at present."""
+    return replace(stores, ledger=AttendedLedger(stores.ledger, tell))
 
 
 def utc_now() -> datetime:

@@ -58,13 +58,14 @@ def home_at(chosen: Path | None, environment: Mapping[str, str]) -> Home:
 
 
 def prepare(home: Home) -> None:
-    """Make the home and its log folder, readable by their owner alone.
+    """Make the home and its log folder, readable by their owner alone, as all files made later.
 
     An existing folder keeps its mode: `chatune doctor` speaks up if others can read it.
 
     Raises:
         ConfigurationError: if it cannot be made or written to.
     """
+    os.umask(0o077)
     try:
         home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         home.log.parent.mkdir(mode=0o700, exist_ok=True)

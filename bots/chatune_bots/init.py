@@ -117,6 +117,7 @@ def _write(file: Path, text: str) -> None:
             opened.write(text)
         draft.replace(file)
     except OSError as error:
+        draft.unlink(missing_ok=True)
         raise ConfigurationError(
             f"{file} cannot be written: {error.strerror}.", "Make room, or choose --home."
         ) from error

@@ -14,7 +14,7 @@ import anyio
 from chatune_adapters.console.intake import Seat
 from chatune_adapters.console.listener import LineListener
 from chatune_adapters.console.pipe import PipeSender
-from chatune_bots.compose import Parts, open_models, open_stores, utc_now
+from chatune_bots.compose import Parts, open_models, open_stores, utc_now, watched
 from chatune_bots.configuration import described
 from chatune_bots.home import Home
 from chatune_bots.lock import held
@@ -53,7 +53,8 @@ async def _serve(begun: Start) -> None:
             open_stores(settings, home) as stores,
             open_models(settings, home, lambda stage, share: None) as models,
         ):
-            parts = Parts(settings, stores, models.generators, begun.bot)
+            kept = watched(stores, lambda event, why: _say(why))
+            parts = Parts(settings, kept, models.generators, begun.bot)
             senders: Mapping[str, Sender] = {"terminal": PipeSender(sys.stdout)}
             runtime = parts.runtime(settings.default_model, senders)
             async with anyio.create_task_group() as tasks:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from prompt_toolkit import PromptSession
@@ -10,6 +11,7 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.history import FileHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
+from chatune_adapters.console.quiet import no_echo
 from chatune_core.text import clean
 
 _LONGEST_KEPT = 8_000  # characters; a pasted document is not a line to come back to
@@ -87,6 +89,10 @@ class LineEditor:
         """
         changes = 0.25 if self._status() else 0  # seconds between looks at the status
         return await self._session.prompt_async(refresh_interval=changes)
+
+    def silent(self) -> AbstractContextManager[None]:
+        """Keep what is typed from being shown while the body runs; the next `read` has it."""
+        return no_echo(self._session.input.fileno())
 
 
 def _keys() -> KeyBindings:

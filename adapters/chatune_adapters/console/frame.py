@@ -39,6 +39,11 @@ class Frame:
             return text[len(standing) :]
         return self._erasure(standing) + text
 
+    def leave(self) -> str:
+        """Return what to write so that other text may follow below; the frame is empty then."""
+        standing, self._text = self._text, ""
+        return "\n" if standing else ""
+
     def _erasure(self, standing: str) -> str:
         columns, rows = self._size()
         height = height_of(standing, columns)

@@ -78,9 +78,9 @@ class ConsoleSender:
         return receipt
 
     async def note(self, text: str) -> None:
-        """Show a line of Chatune's own."""
+        """Show a line of Chatune's own, below what stands of the running answer."""
         async with self._pen:
-            await to_thread.run_sync(self._write, printable(text) + "\n")
+            await to_thread.run_sync(self._write, f"{self._frame.leave()}{printable(text)}\n")
 
     async def announce(self, text: str) -> None:
         """Show a line above the prompt, or after the running answer."""
@@ -99,7 +99,7 @@ class ConsoleSender:
                 written = self._frame.draw(self._newest) + ending
                 await to_thread.run_sync(self._write, written)
                 if ending:
-                    self._answering = None
+                    self._answering, self._frame = None, Frame(self._size)
 
     async def _show_above(self) -> None:
         async with self._pen:

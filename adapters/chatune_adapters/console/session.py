@@ -2,12 +2,12 @@
 
 import signal
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import anyio
 
 from chatune_adapters.console.intake import Seat, mended
-from chatune_adapters.console.quiet import no_echo
 from chatune_adapters.console.sender import ConsoleSender
 from chatune_core.errors import RetryLater
 from chatune_core.messages import Inbound
@@ -15,6 +15,7 @@ from chatune_core.runtime import Runtime
 
 LEAVE = frozenset({"/quit", "/exit"})
 HOW_TO_LEAVE = "Ctrl-D leaves, /help lists what I can do."
+DELAYED = "That could not be worked on"
 NOTHING_TYPED = "Write something, or /help."
 
 
@@ -23,6 +24,10 @@ class Editor(Protocol):
 
     async def read(self) -> str:
         """See `LineEditor.read`."""
+        ...
+
+    def silent(self) -> AbstractContextManager[None]:
+        """See `LineEditor.silent`."""
         ...
 
 
@@ -60,7 +65,7 @@ class ConsoleSession:
 
     async def _answered(self, text: str) -> bool:
         """Show the answer to `text`; return False if the person left instead of waiting."""
-        with no_echo():
+        with self._editor.silent():
             return await self._answer(await self._ready(), text)
 
     async def _answer(self, runtime: Runtime, text: str) -> bool:
@@ -76,7 +81,7 @@ class ConsoleSession:
         try:
             await runtime.handle(event)
         except RetryLater as error:
-            await self._sender.note(f"That could not be kept: {error}. Press Up to send it again.")
+            await self._sender.note(f"{DELAYED}: {error}. If no answer comes, press Up to repeat.")
 
     async def _obey_interrupts(self, runtime: Runtime, answering: anyio.CancelScope) -> None:
         """Let the first Ctrl-C stop the answer and the second leave without it."""
