@@ -44,7 +44,7 @@ class Coalescer(Generic[Unit, Result]):
         self, unit: Unit, abandoned: Callable[[Result], Awaitable[None]] | None = None
     ) -> Result:
         """Have `unit` flushed and return its result, or raise its error."""
-        waiter = _Waiter[Unit, Result](unit)
+        waiter: _Waiter[Unit, Result] = _Waiter(unit)
         self._waiting.append(waiter)
         try:
             if self._busy:

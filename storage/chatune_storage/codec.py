@@ -38,6 +38,7 @@ _FIELDS = {
     kind: (name, tuple(field.name for field in dataclasses.fields(kind)))
     for name, kind in _KINDS.items()
 }
+_SAMPLING = tuple(field.name for field in dataclasses.fields(Sampling))
 
 
 def event_text(event: Inbound) -> str:
@@ -86,7 +87,7 @@ def prompt_from(text: str) -> tuple[ChatMessage, ...]:
 
 def sampling_text(sampling: Sampling) -> str:
     """Return the sampling settings as text, by name."""
-    return json.dumps(dataclasses.asdict(sampling))
+    return json.dumps({name: getattr(sampling, name) for name in _SAMPLING})
 
 
 def sampling_from(text: str) -> Sampling:

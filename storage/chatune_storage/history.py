@@ -3,8 +3,9 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select, text
+from sqlalchemy import Connection, select, text
 
 from chatune_core.messages import ConversationId, EventKey, MessageKey, Turn
 from chatune_storage.database import Database
@@ -15,7 +16,8 @@ from chatune_storage.queues import among
 from chatune_storage.reader import Reader
 from chatune_storage.tables import generations, moment, outbox
 
-_COLUMNS = "t.event, t.conversation, t.person_id, t.role, t.text, t.at"
+TURN_COLUMNS = ("event", "conversation", "person_id", "role", "text", "at")
+_COLUMNS = ", ".join(f"t.{name}" for name in TURN_COLUMNS)
 # Both walk the end of each conversation alone, however long it is.
 _SQLITE_RECENT = f"""
 SELECT {_COLUMNS} FROM json_each(:conversations) AS asked CROSS JOIN turns AS t
@@ -68,13 +70,13 @@ class SqlHistory:
         self, connection: Connection, conversations: Iterable[ConversationId], limit: int
     ) -> Mapping[ConversationId, list[Turn]]:
         asked = {"conversations": json.dumps(list(conversations)), "limit": limit}
-        rows = connection.execute(self._recent, asked).mappings().all()
-        keys = self._keyring.of_rows(connection, {row["person_id"] for row in rows})
+        rows = connection.execute(self._recent, asked).all()
+        keys = self._keyring.of_rows(connection, {row[2] for row in rows})
         spoken = defaultdict[ConversationId, list[Turn]](list)
         for row in rows:
             # A person may have been erased since the rows were read.
-            if row["person_id"] in keys:
-                turn = turn_from(row, keys[row["person_id"]])
+            if row[2] in keys:
+                turn = turn_from(row, keys[row[2]])
                 spoken[turn.conversation].append(turn)
         return spoken
 
@@ -113,9 +115,8 @@ class SqlHistory:
         return [models.get(conversation) for conversation in conversations]
 
 
-def turn_from(row: RowMapping, key: PersonKey) -> Turn:
-    """Return the turn of one row."""
-    event, role = EventKey(row["event"]), row["role"]
-    text = key.open(TURN_TEXT, f"{role}|{event}", row["text"])
-    conversation = ConversationId(row["conversation"])
-    return Turn(event, conversation, key.user, role, text, moment(row["at"]))
+def turn_from(row: Sequence[Any], key: PersonKey) -> Turn:
+    """Return the turn of one row; the columns as in `TURN_COLUMNS`."""
+    event, conversation, _, role, sealed, at = row
+    said = key.open(TURN_TEXT, f"{role}|{event}", sealed)
+    return Turn(event, conversation, key.user, role, said, moment(at))

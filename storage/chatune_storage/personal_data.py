@@ -13,7 +13,7 @@ from chatune_storage.codec import event_from, prompt_from, reply_from, sampling_
 from chatune_storage.database import Database
 from chatune_storage.effects import COMPLETION, PROMPT, REASON, REPLY
 from chatune_storage.erasure import erase_person, scrub
-from chatune_storage.history import turn_from
+from chatune_storage.history import TURN_COLUMNS, turn_from
 from chatune_storage.inbox import PAYLOAD
 from chatune_storage.keyring import Keyring
 from chatune_storage.keys import PersonKey
@@ -94,7 +94,7 @@ def _reply(row: RowMapping, key: PersonKey) -> dict[str, object]:
 
 
 def _turn(row: RowMapping, key: PersonKey) -> dict[str, object]:
-    return readable(turn_from(row, key))
+    return readable(turn_from([row[name] for name in TURN_COLUMNS], key))
 
 
 def _generation(row: RowMapping, key: PersonKey) -> dict[str, object]:
