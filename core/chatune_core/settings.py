@@ -5,10 +5,9 @@ from datetime import timedelta
 
 from chatune_core.generation.requests import Sampling
 
-PERSONA = (
-    "You are {name}, a friendly and helpful assistant. "
-    "Answer briefly and plainly. Say so when you do not know."
-)
+# Close to what small models were tuned with. Told to be brief, plain and to admit what it does not
+# know, the bundled model answers in nonsense.
+PERSONA = "You are a helpful AI assistant named {name}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ class Sampling:
     `Finished` reports; max_tokens bounds the completion; stop strings end it and are not shown.
     """
 
-    temperature: float = 0.7
+    temperature: float = 0.2
     top_p: float = 0.9
     top_k: int = 0
     min_p: float = 0.0
