@@ -141,7 +141,7 @@ persona = {persona}
 
 {model}
 [generation]
-# temperature = 0.7        # 0 always takes the likeliest word
+# temperature = 0.2        # 0 always takes the likeliest word
 # top_p = 0.9
 # max_tokens = 512         # longest answer
 # deadline_s = 300         # longest time for one answer

@@ -97,7 +97,7 @@ ModelSettings = Annotated[
 class GenerationSettings(_Section):
     """How tokens are chosen, how long an answer may take and how many may wait for one."""
 
-    temperature: float = Field(default=0.7, ge=0, le=2)
+    temperature: float = Field(default=0.2, ge=0, le=2)
     top_p: float = Field(default=0.9, gt=0, le=1)
     top_k: int = Field(default=0, ge=0)
     min_p: float = Field(default=0.0, ge=0, lt=1)
