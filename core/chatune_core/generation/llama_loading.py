@@ -17,18 +17,16 @@ _FAMILIES = frozenset({"llama", "mistral", "qwen2", "qwen3"})
 _EMBEDDING = "model.embed_tokens.weight"
 
 
-def is_llama_shaped(config: dict[str, Any], context: int) -> bool:
+def is_llama_shaped(config: dict[str, Any]) -> bool:
     """Return whether the lean forward computes what the model of this configuration computes.
 
-    What it does not know (other activations, windows shorter than the context, rotary scaling)
-    runs through transformers' own modules instead.
+    What it does not know (other activations, rotary scaling) runs through transformers' own
+    modules instead. Attention windows do not matter: the context never outgrows them.
     """
-    window = config.get("sliding_window") if config.get("use_sliding_window", True) else None
     rope = rope_parameters(config)
     return (
         config.get("model_type") in _FAMILIES
         and config.get("hidden_act", "silu") == "silu"
-        and (window is None or window >= context)
         and rope.get("rope_type", rope.get("type", "default")) == "default"
         and rope.get("partial_rotary_factor", 1.0) == 1.0
         and not config.get("mlp_bias", False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable
@@ -76,13 +77,20 @@ class PackedStore:
             self._made = {}
 
 
-def packed_file(folder: Path, bits: int) -> Path:
-    """Return where the packed form of a model folder is kept.
+def packed_file(cache_dir: Path, folder: Path, bits: int) -> Path:
+    """Return where the packed form of the model in `folder` is kept.
 
-    The int4 kernel's order of bytes depends on the CPU and on torch, so both are in the name.
+    The int4 kernel's order of bytes depends on the CPU and on torch, so both are in the name, and
+    a model that has changed gets another.
     """
+    digest = hashlib.sha256(str(folder.resolve()).encode())
+    for file in sorted(folder.glob("*.safetensors")):
+        state = file.stat()
+        digest.update(f"{file.name}{state.st_size}{state.st_mtime_ns}".encode())
     isa = torch.backends.cpu.get_cpu_capability().replace(" ", "").lower()
-    return folder / f"int{bits}-{isa}-torch{torch.__version__.replace('+', '_')}.safetensors"
+    version = torch.__version__.replace("+", "_")
+    name = f"{digest.hexdigest()[:12]}-int{bits}-{isa}-torch{version}"
+    return cache_dir / "packed" / f"{name}.safetensors"
 
 
 class LinearMaker:

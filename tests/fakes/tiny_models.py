@@ -1,0 +1,112 @@
+"""Tiny random models with a tokenizer and a chat template, made on the fly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, get_peft_model
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers.models.gpt2 import GPT2Config
+from transformers.models.llama import LlamaConfig
+from transformers.models.mistral import MistralConfig
+from transformers.models.qwen2 import Qwen2Config
+from transformers.models.qwen3 import Qwen3Config
+
+CHATML = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n'"
+    " + message['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+VOCABULARY = 320
+_SHAPE: dict[str, Any] = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": 64,
+    "intermediate_size": 96,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 128,
+    "initializer_range": 0.3,
+    "eos_token_id": 2,
+    "bos_token_id": 1,
+    "pad_token_id": 2,
+}
+CONFIGS = {
+    "llama": lambda **more: LlamaConfig(**(_SHAPE | more)),
+    "mistral": lambda **more: MistralConfig(**(_SHAPE | more)),
+    "qwen2": lambda **more: Qwen2Config(**(_SHAPE | more)),
+    "qwen3": lambda **more: Qwen3Config(**(_SHAPE | {"head_dim": 32} | more)),
+    "gpt2": lambda **more: GPT2Config(
+        **{
+            "vocab_size": VOCABULARY,
+            "n_embd": 64,
+            "n_layer": 3,
+            "n_head": 4,
+            "n_positions": 128,
+            "initializer_range": 0.3,
+            "eos_token_id": 2,
+            "bos_token_id": 1,
+            **more,
+        }
+    ),
+}
+
+
+def write_model(folder: Path, family: str, template: str | None = CHATML, **config: Any) -> Path:  # noqa: ANN401
+    """Write a random model of the family to `folder` and return it."""
+    torch.manual_seed(7)
+    model = AutoModelForCausalLM.from_config(CONFIGS[family](**config))
+    with torch.no_grad():
+        # Biases and norms start at 0 and 1, where a mistake in them would not show.
+        for name, parameter in model.named_parameters():
+            if parameter.ndim == 1:
+                parameter.add_(torch.randn_like(parameter) * (0.1 if "norm" in name else 0.5))
+    model.save_pretrained(folder)
+    write_tokenizer(folder, template)
+    return folder
+
+
+def write_tokenizer(folder: Path, template: str | None) -> None:
+    """Write a byte-level tokenizer with the tokens of ChatML."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(["the user and the assistant of the system say hello"], trainer)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    settings: dict[str, Any] = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "bos_token": "<|im_start|>",
+        "eos_token": "<|im_end|>",
+    }
+    if template is not None:
+        settings["chat_template"] = template
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+
+
+def reference(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
+    """Return transformers' own model of the folder."""
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+    return model.eval()
+
+
+def write_lora(folder: Path, base: Path, seed: int, **config: Any) -> Path:  # noqa: ANN401
+    """Write a random LoRA for the model in `base`, with B away from its usual zero."""
+    torch.manual_seed(seed)
+    settings: dict[str, Any] = {"r": 4, "lora_alpha": 8, "target_modules": "all-linear"} | config
+    model = get_peft_model(reference(base), LoraConfig(task_type="CAUSAL_LM", **settings))
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(0, 0.1)
+    model.save_pretrained(str(folder))
+    return folder
