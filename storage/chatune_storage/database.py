@@ -1,5 +1,6 @@
 """One database: its connections, and how long it waits for others."""
 
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from anyio import CancelScope
+from anyio import CancelScope, to_thread
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -82,6 +83,10 @@ async def open_database(url: str, lock_wait: timedelta) -> AsyncIterator[Databas
     """
     parsed = _parsed(url)
     if parsed.get_backend_name() == "sqlite":
+        try:
+            await to_thread.run_sync(_touch, parsed.database or "")
+        except sqlite3.Error as error:
+            raise cannot_open(str(parsed), str(error)) from error
         database = _sqlite(parsed, lock_wait)
     else:
         database = _postgres(parsed, lock_wait)
@@ -114,6 +119,20 @@ def _parsed(url: str) -> URL:
 
 def _names_a_file(database: str) -> bool:
     return database not in ("", ":memory:") and not database.startswith("file:")
+
+
+def cannot_open(name: str, reason: str) -> ConfigurationError:
+    """Return the error that says why the database `name` cannot be opened."""
+    return ConfigurationError(
+        f"The database {name!r} cannot be opened: {reason}.",
+        "Check that it is there, that this user may read and write it (and, for SQLite, the "
+        "folder it is in), and that no other program holds it.",
+    )
+
+
+def _touch(file: str) -> None:
+    # aiosqlite leaves a thread behind when it cannot open a file, which fails aloud later.
+    sqlite3.connect(file).close()
 
 
 def _sqlite(url: URL, lock_wait: timedelta) -> Database:

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from chatune_core.errors import ConfigurationError, RetryLater
+from chatune_core.errors import RetryLater
 from chatune_storage.audit import SqlAuditLog
 from chatune_storage.consents import SqlConsents
-from chatune_storage.database import Database, open_database
+from chatune_storage.database import Database, cannot_open, open_database
 from chatune_storage.history import SqlHistory
 from chatune_storage.inbox import SqlInbox
 from chatune_storage.keyring import Keyring
@@ -59,11 +59,7 @@ async def _prepare(database: Database, keyring: Keyring) -> None:
     try:
         await database.write(prepare)
     except (RetryLater, DBAPIError) as error:
-        raise ConfigurationError(
-            f"The database {database.name!r} cannot be opened: {_reason(error)}.",
-            "Check that it is there, that this user may read and write it (and, for SQLite, the "
-            "folder it is in), and that no other program holds it.",
-        ) from error
+        raise cannot_open(database.name, _reason(error)) from error
 
 
 def _reason(error: RetryLater | DBAPIError) -> str:

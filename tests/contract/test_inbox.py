@@ -209,6 +209,16 @@ async def test_an_event_released_for_no_time_is_claimable_at_once(stores: Stores
     assert await stores.inbox.lease(5) == [EventLease(lease.event, 2)]
 
 
+async def test_an_event_given_back_goes_before_younger_ones(stores: Stores) -> None:
+    await stores.inbox.put(said("1"))
+    [lease] = await stores.inbox.lease(1)
+    await stores.inbox.put(said("2", room=OTHER_ROOM))
+
+    await stores.inbox.release(lease, timedelta())
+
+    assert texts(await stores.inbox.lease(1)) == ["1"]
+
+
 async def test_a_stop_goes_past_the_queue_and_holds_up_nobody(stores: Stores) -> None:
     await stores.inbox.put(said("1"))
     [running] = await stores.inbox.lease(5)
