@@ -153,6 +153,14 @@ def test_a_stop_string_forming_again_within_itself_is_found() -> None:
     assert ("".join(shown), stopped) == ("xa", True)
 
 
+def test_the_stop_string_that_is_complete_first_counts_even_within_one_token() -> None:
+    tokenizer = WordTokenizer(["one two three"])
+
+    shown, stopped = pieces(tokenizer, [1], ["one two three", "two"])
+
+    assert ("".join(shown), stopped) == ("one ", True)
+
+
 def test_an_empty_stop_string_stops_nothing() -> None:
     assert pieces(ByteTokenizer(), list(b"abc"), [""])[1] is False
 

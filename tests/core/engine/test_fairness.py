@@ -84,6 +84,15 @@ def test_an_interactive_request_passes_background_work() -> None:
     assert fair.line(waiting)[0] is urgent
 
 
+def test_an_urgent_request_passes_background_work_of_its_own_conversation() -> None:
+    fair = FairShare(priority_tokens=1000)
+    waiting = joined(fair, job("ann", priority=Priority.BACKGROUND))
+    urgent = job("ann", priority=Priority.INTERACTIVE)
+    waiting += joined(fair, urgent)
+
+    assert fair.line(waiting)[0] is urgent
+
+
 def test_absence_saves_up_no_lead() -> None:
     fair = FairShare(priority_tokens=1000)
     for _ in range(20):

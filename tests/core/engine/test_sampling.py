@@ -134,6 +134,14 @@ def test_a_token_of_the_completion_is_penalised_like_one_of_the_prompt() -> None
     assert taken == [7, 9]
 
 
+def test_a_token_with_a_negative_logit_is_penalised_downwards() -> None:
+    row = torch.full((1, 100), -9.0)
+    row[0, 7], row[0, 9] = -2.0, -3.0
+    choice = TokenChoice(Sampling(temperature=0.0, repetition_penalty=2.0), 0, [7], 10)
+
+    assert choose(row, [choice]) == [9]
+
+
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 @pytest.mark.parametrize("broken", [float("nan"), float("inf"), float("-inf")])
 def test_logits_that_are_no_numbers_cost_only_their_own_row(
