@@ -103,7 +103,9 @@ def write_lora(folder: Path, base: Path, seed: int, **config: Any) -> Path:  # n
     """Write a random LoRA for the model in `base`, with B away from its usual zero."""
     torch.manual_seed(seed)
     settings: dict[str, Any] = {"r": 4, "lora_alpha": 8, "target_modules": "all-linear"} | config
-    model = get_peft_model(reference(base), LoraConfig(task_type="CAUSAL_LM", **settings))
+    model = reference(base)
+    settings["fan_in_fan_out"] = model.config.model_type == "gpt2"
+    model = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **settings))
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "lora_B" in name:

@@ -33,30 +33,35 @@ class StepAttention:
         """
         step = self._step
         keys, values = self._cache.keys_values[layer]
-        output = torch.empty_like(queries)
-        if step.decodes:
-            rows = slice(0, step.decodes)
-            mixed = scaled_dot_product_attention(
-                queries[rows].unsqueeze(2),
-                keys[rows, :, : step.longest],
-                values[rows, :, : step.longest],
-                attn_mask=self._decode_mask,
-                enable_gqa=True,
-            )
-            output[rows] = mixed.squeeze(2)
+        if not step.stretches:
+            return self._attend_decodes(queries, keys, values)
+        parts = [self._attend_decodes(queries[: step.decodes], keys, values)]
         for stretch, mask in zip(step.stretches, self._chunk_masks, strict=True):
             tokens = slice(stretch.offset, stretch.offset + stretch.count)
             length = stretch.start + stretch.count
             mixed = scaled_dot_product_attention(
                 queries[tokens].transpose(0, 1).unsqueeze(0),
-                keys[stretch.row, :, :length].unsqueeze(0),
-                values[stretch.row, :, :length].unsqueeze(0),
+                keys[stretch.row : stretch.row + 1, :, :length],
+                values[stretch.row : stretch.row + 1, :, :length],
                 attn_mask=mask,
                 is_causal=mask is None,
                 enable_gqa=True,
             )
-            output[tokens] = mixed.squeeze(0).transpose(0, 1)
-        return output.flatten(1)
+            parts.append(mixed[0].transpose(0, 1).flatten(1))
+        return torch.cat(parts)
+
+    def _attend_decodes(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        rows, heads, head_dim = queries.shape
+        if not rows:
+            return queries.flatten(1)
+        # The query heads that share a key head stand as its query positions: one read of the keys.
+        mixed = scaled_dot_product_attention(
+            queries.view(rows, keys.shape[1], -1, head_dim),
+            keys[:rows, :, : self._step.longest],
+            values[:rows, :, : self._step.longest],
+            attn_mask=self._decode_mask,
+        )
+        return mixed.reshape(rows, heads * head_dim)
 
 
 def _length_mask(lengths: Tensor, longest: int, dtype: torch.dtype) -> Tensor | None:

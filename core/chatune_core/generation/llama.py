@@ -89,51 +89,59 @@ class LlamaForward:
 
     def logits(self, step: Step, cache: SlotCache, loras: ResidentLoras) -> Tensor:
         """Run the step and return the logits of its wanted tokens, shape (B, V)."""
-        active = loras.active(step.loras, step.tokens.device)
-        shape = self._shape
+        shape, active = self._shape, loras.active(step.loras, step.tokens.device)
         hidden = self._embedding[step.tokens]
         attention = StepAttention(step, cache, hidden.dtype)
-        cosine = self._cosine[step.positions].unsqueeze(1)
-        sine = self._sine[step.positions].unsqueeze(1)
-        size = (hidden.shape[1],)
-        for index, layer in enumerate(self._layers):
-            normal = rms_norm(hidden, size, layer.input_norm, shape.epsilon)
-            projected = layer.query_key_value(normal)
-            if active is not None:
-                active.add((index, "query_key_value"), normal, projected)
-            heads = projected.unflatten(1, (-1, shape.head_dim))
-            rotated = self._rotate(layer, heads, cosine, sine)
-            values = heads[:, shape.query_heads + shape.key_heads :]
-            keys_values = torch.cat((rotated[:, shape.query_heads :], values), 1)
-            cache.table(index).index_put_((step.write_index,), keys_values)
-            mixed = attention.attend(index, rotated[:, : shape.query_heads])
-            output = layer.output(mixed)
-            if active is not None:
-                active.add((index, "output"), mixed, output)
-            hidden = hidden + output
-            normal = rms_norm(hidden, size, layer.feed_norm, shape.epsilon)
-            opened = layer.gate_up(normal)
-            if active is not None:
-                active.add((index, "gate_up"), normal, opened)
-            gate, up = opened.chunk(2, dim=1)
-            gated = silu(gate) * up
-            output = layer.down(gated)
-            if active is not None:
-                active.add((index, "down"), gated, output)
-            hidden = hidden + output
-        wanted = rms_norm(hidden[step.wanted], size, self._norm, shape.epsilon)
-        return self._head(wanted)
+        cosine, sine = self._turns(step.positions)
+        size, epsilon = (hidden.shape[1],), shape.epsilon
 
-    def _rotate(self, layer: LlamaLayer, heads: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-        """Return queries and keys with their positions turned in, shape (N, heads, head_dim)."""
+        def product(linear: Linear, site: tuple[int, str], x: Tensor) -> Tensor:
+            return linear(x) if active is None else active.add(site, x, linear(x))
+
+        for index, layer in enumerate(self._layers):
+            normal = rms_norm(hidden, size, layer.input_norm, epsilon)
+            projected = product(layer.query_key_value, (index, "query_key_value"), normal)
+            heads = self._rotated(layer, projected, cosine, sine)
+            keys_values = heads[:, shape.query_heads :]
+            cache.table(index).index_put_((step.write_index,), keys_values)
+            mixed = attention.attend(index, heads[:, : shape.query_heads])
+            hidden += product(layer.output, (index, "output"), mixed)
+            normal = rms_norm(hidden, size, layer.feed_norm, epsilon)
+            opened = product(layer.gate_up, (index, "gate_up"), normal)
+            gated = silu(opened[:, : shape.feed]).mul_(opened[:, shape.feed :])
+            hidden += product(layer.down, (index, "down"), gated)
+        return self._head(rms_norm(hidden[step.wanted], size, self._norm, epsilon))
+
+    def _turns(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what to multiply heads and swapped heads with, each (N, heads, head_dim).
+
+        Values are not turned: for them cosine is 1 and sine 0, so that queries, keys and values
+        go through as one tensor.
+        """
         shape = self._shape
-        rotating = heads[:, : shape.query_heads + shape.key_heads]
+        cosine = self._cosine[positions].unsqueeze(1)
+        sine = self._sine[positions].unsqueeze(1)
+        turned, still = shape.query_heads + shape.key_heads, shape.key_heads
+        return (
+            torch.cat(
+                (cosine.expand(-1, turned, -1), torch.ones_like(cosine).expand(-1, still, -1)), 1
+            ),
+            torch.cat(
+                (sine.expand(-1, turned, -1), torch.zeros_like(sine).expand(-1, still, -1)), 1
+            ),
+        )
+
+    def _rotated(
+        self, layer: LlamaLayer, projected: Tensor, cosine: Tensor, sine: Tensor
+    ) -> Tensor:
+        """Return query, key and value heads, shape (N, heads, head_dim), positions turned in."""
+        shape = self._shape
+        heads = projected.view(cosine.shape)
         if layer.query_norm is not None and layer.key_norm is not None:
-            queries, keys = rotating.split((shape.query_heads, shape.key_heads), dim=1)
-            size = (shape.head_dim,)
-            queries = rms_norm(queries, size, layer.query_norm, shape.epsilon)
-            keys = rms_norm(keys, size, layer.key_norm, shape.epsilon)
-            rotating = torch.cat((queries, keys), 1)
-        first, second = rotating.chunk(2, dim=-1)
-        turned = torch.cat((-second, first), -1)
-        return rotating * cosine + turned * sine
+            size, end = (shape.head_dim,), shape.query_heads + shape.key_heads
+            queries = rms_norm(heads[:, : shape.query_heads], size, layer.query_norm, shape.epsilon)
+            keys = rms_norm(heads[:, shape.query_heads : end], size, layer.key_norm, shape.epsilon)
+            heads = torch.cat((queries, keys, heads[:, end:]), 1)
+        # The sine's first half has its sign turned, so the halves need only change places.
+        swapped = heads.unflatten(2, (2, -1)).flip(2).view(cosine.shape)
+        return (heads * cosine).addcmul_(swapped, sine)

@@ -123,10 +123,11 @@ def _load_layer(
 def rotary_tables(config: dict[str, Any], head_dim: int, context: int) -> tuple[Tensor, Tensor]:
     """Return cosine and sine for every position, each of shape (context, head_dim), float32.
 
+    The first half of the sine is negative, for it multiplies what comes from the second half.
+
     Source: Su et al. 2021, arXiv:2104.09864, in the half-split layout of Llama checkpoints.
     """
     theta = float(rope_parameters(config)["rope_theta"])
     exponent = torch.arange(0, head_dim, 2, dtype=torch.int64).float() / head_dim
     angle = torch.outer(torch.arange(context).float(), 1.0 / theta**exponent)
-    angle = torch.cat((angle, angle), -1)
-    return angle.cos(), angle.sin()
+    return torch.cat((angle.cos(), angle.cos()), -1), torch.cat((-angle.sin(), angle.sin()), -1)

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fakes.runners import opened
-from fakes.tiny_models import CONFIGS, write_model
 
 from chatune_core.generation.loading import OpenedModel
+from fakes.runners import opened
+from fakes.tiny_models import CONFIGS, write_model
 
 
 @pytest.fixture(scope="session")

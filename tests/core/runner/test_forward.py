@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from fakes.runners import greedy, greedy_batch, greedy_reference, last_logits, opened
-from fakes.tiny_models import reference, write_model
 
 from chatune_core.generation.loading import OpenedModel
 from chatune_core.generation.runner import Chunk, Runner
+from fakes.runners import greedy, greedy_batch, greedy_reference, last_logits, opened
+from fakes.tiny_models import reference, write_model
 
 PROMPTS = {
     0: [5, 9, 31, 200, 17],

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from fakes.runners import greedy, greedy_batch, last_logits, opened
-from fakes.tiny_models import reference, write_lora
 from peft import PeftModel
 
 from chatune_core.errors import GenerationFailed
 from chatune_core.generation.loading import OpenedModel
 from chatune_core.generation.requests import LoraId
 from chatune_core.generation.runner import Chunk
+from fakes.runners import greedy, greedy_batch, last_logits, opened
+from fakes.tiny_models import reference, write_lora
 
 # peft 0.21 asks transformers 5.23 for a property that it deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
@@ -155,7 +155,9 @@ def test_a_lora_of_another_size_is_refused(
 ) -> None:
     folder = write_lora(tmp_path / "lora", tiny("qwen3"), 1, target_modules=["o_proj"])
 
-    with pytest.raises(GenerationFailed, match="does not fit 'model.layers.0.self_attn.o_proj'"):
+    with pytest.raises(
+        GenerationFailed, match=r"does not fit 'model\.layers\.0\.self_attn\.o_proj'"
+    ):
         tiny_llama.runner.place_lora(ONE, str(folder))
 
 

@@ -2,7 +2,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fakes.tiny_models import CHATML, write_tokenizer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
@@ -11,6 +10,7 @@ from chatune_core.errors import ConfigurationError, GenerationFailed
 from chatune_core.generation.completion import ChatTokenizer
 from chatune_core.generation.requests import ChatMessage
 from chatune_core.generation.tokenizer import ModelTokenizer, load_tokenizer
+from fakes.tiny_models import CHATML, write_tokenizer
 
 TALK = [
     ChatMessage("system", "Be brief."),
