@@ -148,6 +148,18 @@ async def test_others_in_the_conversation_go_on(stores: Stores) -> None:
     assert lease.event.user == BEN
 
 
+async def test_who_waited_behind_an_erased_person_goes_on(stores: Stores) -> None:
+    await stores.inbox.put(said("1", user=BEN))
+    [running] = await stores.inbox.lease(1)
+    await stores.inbox.put(said("2"))
+    await stores.inbox.put(said("3", user=BEN))
+
+    await stores.personal_data.erase(ANN)
+
+    assert await stores.ledger.commit(running, Outcome())
+    assert [lease.event.key for lease in await stores.inbox.lease(5)] == ["test:3"]
+
+
 async def test_replies_to_others_in_the_conversation_go_on(stores: Stores) -> None:
     await handle(stores, said("1"), answer=reply("1"))
     await handle(stores, said("2", user=BEN), answer=reply("2", user=BEN))

@@ -123,3 +123,26 @@ async def test_what_stays_of_an_erased_event_is_the_hash_of_its_key(
     assert {name for name, value in row.items() if value is not None} == {
         "seq", "key_hash", "state", "attempt", "free_at", "stopping", "ended_at",
     }  # fmt: skip
+
+
+async def test_ended_events_and_delivered_replies_keep_no_text(open_file: Open, file: Path) -> None:
+    async with open_file() as stores:
+        await handle(stores, said("1", SECRET), answer=reply("1", SECRET))
+        assert ciphers(file).keys() == {"outbox.payload[0]", "people.wrapped_key[0]"}
+
+        await deliver(stores, "m1")
+
+        assert ciphers(file).keys() == {"people.wrapped_key[0]"}
+
+
+async def test_the_number_of_an_erased_person_is_not_used_again(
+    open_file: Open, file: Path
+) -> None:
+    async with open_file() as stores:
+        await stores.inbox.put(said("1", user=USER))
+        await stores.personal_data.erase(USER)
+        await stores.inbox.put(said("2", user=BEN))
+
+    database = sqlite3.connect(file)
+    assert database.execute("SELECT id, user_id FROM people").fetchall() == [(2, BEN)]
+    database.close()

@@ -168,7 +168,15 @@ async def test_no_statement_of_a_turn_walks_through_the_past(open_file: Open, fi
     database.close()
     assert len(steps) > 20
     # An index of unfinished rows alone may be walked: it is as short as the work at hand.
-    small = ("_ready", "_timed", "_line", "SCAN (subquery", "CONSTANT ROW", "SCAN people", "SCAN asked")
+    small = (
+        "_ready",
+        "_timed",
+        "_line",
+        "SCAN (subquery",
+        "CONSTANT ROW",
+        "SCAN people",
+        "SCAN asked",
+    )
     assert [
         step
         for step in steps
