@@ -521,6 +521,38 @@ async def test_a_lora_is_dropped_when_its_last_request_has_ended_and_refused_at_
     assert runner.placed == {}
 
 
+async def test_a_lora_is_dropped_when_its_last_request_is_cancelled() -> None:
+    runner = ScriptedRunner(answer=endless)
+    runner.hold()
+    async with engine_over(runner) as engine, _tasks() as tasks:
+        await engine.place_lora(LoraId("old"), "folder")
+        async with aclosing(engine.stream(ask("long", lora="old"))) as events:
+            runner.allow(1)
+            await anext(events)
+            tasks.start_soon(engine.drop_lora, LoraId("old"))
+            await wait_all_tasks_blocked()
+        runner.resume()
+
+    assert runner.placed == {}
+
+
+async def test_a_refusal_does_not_wait_for_the_step_that_runs_next() -> None:
+    runner = ScriptedRunner()
+    runner.hold()
+    refused: list[object] = []
+    async with engine_over(runner, prefill_tokens_per_step=10) as engine, _tasks() as tasks:
+        tasks.start_soon(keep, engine, ask("x" * 100), [])
+        await wait_all_tasks_blocked()
+        tasks.start_soon(keep, engine, ask("hello", lora="nobody"), refused)
+        await wait_all_tasks_blocked()
+        runner.allow(1)
+        while not refused:
+            await checkpoint()
+
+        assert engine.stats().completion_tokens == 0
+        runner.resume()
+
+
 async def test_leaving_ends_what_is_in_flight_and_nothing_is_accepted_afterwards() -> None:
     runner = ScriptedRunner(slots=1, answer=endless)
     runner.hold()
