@@ -71,6 +71,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--model", help="the name of its model")
     parser.add_argument("--only", nargs="+", default=[""], help="systems whose name contains one")
     parser.add_argument("--no-loras", action="store_true")
+    parser.add_argument("--no-late-joiner", action="store_true")
     parser.add_argument("--models", type=Path, help="where converted models are kept")
     parser.add_argument("--json", type=Path, help="write the report here")
     parser.add_argument("--quick", action="store_true", help="1 and 4 in flight, once, no LoRAs")
@@ -89,13 +90,15 @@ async def _measure(options: argparse.Namespace, progress: Progress) -> dict[str,
         models = options.models or Path(scratch)
         systems, ours, folder = _systems(options, models, progress)
         rows = await _throughput(options, systems, progress)
-        report = {
+        report: dict[str, Any] = {
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "cores": os.cpu_count(),
             "new_tokens": 64,
             "throughput": rows,
-            "late_joiner": await _late(systems, min(15, max(options.in_flight)), progress),
         }
+        if not options.no_late_joiner:
+            others = min(15, max(options.in_flight))
+            report["late_joiner"] = await _late(systems, others, progress)
         if not options.no_loras:
             report["loras"] = await _loras(options, ours, Path(scratch), folder, progress)
         return report
@@ -266,7 +269,7 @@ def _print(console: Console, report: dict[str, Any]) -> None:
             f"{_median(row, 'first_p95_s'):.2f}", f"{_median(row, 'tokens_an_answer'):.0f}",
         )  # fmt: skip
     console.print(table)
-    for row in report["late_joiner"]:
+    for row in report.get("late_joiner", []):
         order = "before" if row["before_the_others_ended"] else "only after"
         console.print(
             f"{row['system']}: a request that joins {row['others']} others has its first token in "

@@ -219,7 +219,7 @@ async def test_a_server_that_wants_the_newer_name_of_max_tokens_gets_it(
 @pytest.mark.parametrize(
     "words",
     [
-        "This model's maximum context length is 8192 tokens. Please reduce max_tokens.",
+        "'max_tokens' or 'max_completion_tokens' is too large: the maximum context length is 8192",
         "the request exceeds the available context size, try increasing it",
         "Requested token count exceeds the model's maximum context length of 4096 tokens.",
         "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000 and 512",
