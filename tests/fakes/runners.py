@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
 
 from chatune_core.generation.loading import ModelSettings, OpenedModel, open_runner
 from chatune_core.generation.requests import LoraId
@@ -60,7 +59,7 @@ def greedy_batch(
     return made
 
 
-def greedy_reference(model: PreTrainedModel, prompt: Sequence[int], count: int) -> list[int]:
+def greedy_reference(model: Any, prompt: Sequence[int], count: int) -> list[int]:  # noqa: ANN401
     """Return what transformers' own `generate` gives, end tokens or not."""
     generated = model.generate(
         torch.tensor([list(prompt)]),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -35,7 +37,7 @@ _SHAPE: dict[str, Any] = {
     "bos_token_id": 1,
     "pad_token_id": 2,
 }
-CONFIGS = {
+CONFIGS: dict[str, Callable[..., Any]] = {
     "llama": lambda **more: LlamaConfig(**(_SHAPE | more)),
     "mistral": lambda **more: MistralConfig(**(_SHAPE | more)),
     "qwen2": lambda **more: Qwen2Config(**(_SHAPE | more)),
@@ -59,7 +61,8 @@ CONFIGS = {
 def write_model(folder: Path, family: str, template: str | None = CHATML, **config: Any) -> Path:  # noqa: ANN401
     """Write a random model of the family to `folder` and return it."""
     torch.manual_seed(7)
-    model = AutoModelForCausalLM.from_config(CONFIGS[family](**config))
+    automatic: Any = AutoModelForCausalLM
+    model = automatic.from_config(CONFIGS[family](**config))
     with torch.no_grad():
         # Biases and norms start at 0 and 1, where a mistake in them would not show.
         for name, parameter in model.named_parameters():
@@ -93,10 +96,72 @@ def write_tokenizer(folder: Path, template: str | None) -> None:
     (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
 
 
-def reference(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
-    """Return transformers' own model of the folder."""
-    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
-    return model.eval()
+def write_gguf(file: Path) -> Path:
+    """Write a random Llama with a byte-level tokenizer as a GGUF file in Q4_1 and Q8_0 blocks."""
+    import gguf
+
+    numbers = np.random.default_rng(3)
+    writer = gguf.GGUFWriter(str(file), "llama")
+    writer.add_name("tiny")
+    writer.add_context_length(128)
+    writer.add_embedding_length(64)
+    writer.add_block_count(2)
+    writer.add_feed_forward_length(96)
+    writer.add_head_count(4)
+    writer.add_head_count_kv(2)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_freq_base(10000.0)
+    writer.add_vocab_size(VOCABULARY)
+    _add_tokenizer(writer)
+    shapes = {"token_embd": (VOCABULARY, 64), "output_norm": (64,)}
+    for layer in (f"blk.{index}." for index in range(2)):
+        shapes |= {f"{layer}attn_norm": (64,), f"{layer}ffn_norm": (64,)}
+        shapes |= {f"{layer}attn_{name}": (64, 64) for name in ("q", "output")}
+        shapes |= {f"{layer}attn_{name}": (32, 64) for name in ("k", "v")}
+        shapes |= {f"{layer}ffn_{name}": (96, 64) for name in ("gate", "up")}
+        shapes |= {f"{layer}ffn_down": (64, 96)}
+    for name, shape in shapes.items():
+        values = (numbers.standard_normal(shape) * 0.3).astype(np.float32)
+        if len(shape) == 1:
+            writer.add_tensor(f"{name}.weight", values + 1)
+            continue
+        kind = (
+            gguf.GGMLQuantizationType.Q8_0
+            if name == "token_embd"
+            else gguf.GGMLQuantizationType.Q4_1
+        )
+        blocks = gguf.quantize(values, kind)
+        writer.add_tensor(f"{name}.weight", blocks, raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return file
+
+
+def _add_tokenizer(writer: Any) -> None:  # noqa: ANN401
+    import gguf
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokens = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", *alphabet]
+    merged = ["he", "ll", "lo"]
+    tokens += merged + [f"unused{n}" for n in range(VOCABULARY - len(tokens) - len(merged))]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("smollm")
+    writer.add_token_list(tokens)
+    control, normal = gguf.TokenType.CONTROL, gguf.TokenType.NORMAL
+    writer.add_token_types([control] * 3 + [normal] * (len(tokens) - 3))
+    writer.add_token_merges(["h e", "l l", "l o"])
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_chat_template(CHATML)
+
+
+def reference(folder: Path, **options: Any) -> PreTrainedModel:  # noqa: ANN401
+    """Return transformers' own model of the folder, in float32."""
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **options)
+    loaded: PreTrainedModel = model.eval()
+    return loaded
 
 
 def write_lora(folder: Path, base: Path, seed: int, **config: Any) -> Path:  # noqa: ANN401
@@ -105,10 +170,10 @@ def write_lora(folder: Path, base: Path, seed: int, **config: Any) -> Path:  # n
     settings: dict[str, Any] = {"r": 4, "lora_alpha": 8, "target_modules": "all-linear"} | config
     model = reference(base)
     settings["fan_in_fan_out"] = model.config.model_type == "gpt2"
-    model = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **settings))
+    tuned: Any = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **settings))
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
+        for name, parameter in tuned.named_parameters():
             if "lora_B" in name:
                 parameter.normal_(0, 0.1)
-    model.save_pretrained(str(folder))
+    tuned.save_pretrained(str(folder))
     return folder

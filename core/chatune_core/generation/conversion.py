@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import struct
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -93,7 +94,7 @@ def _convert(source: Path, folder: Path, progress: Progress) -> None:
         model = AutoModelForCausalLM.from_pretrained(
             **place, dtype=torch.float16, quantization_config=GgufConfig(dequantize=True)
         )
-    except (OSError, ValueError, KeyError, NotImplementedError) as error:
+    except (OSError, ValueError, KeyError, NotImplementedError, struct.error) as error:
         raise ConfigurationError(
             f"transformers cannot read the GGUF file {str(source)!r}: {error}.",
             "Use a GGUF of an architecture that transformers supports, or the original model.",

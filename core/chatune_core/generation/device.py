@@ -28,7 +28,7 @@ def choose_placement(device: str, dtype: str, threads: int) -> Placement:
     Raises:
         ConfigurationError: if the device is not there.
     """
-    import psutil
+    import psutil  # type: ignore[import-untyped]
 
     chosen = _choose_device(device)
     cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
@@ -96,7 +96,7 @@ def _likes_bfloat16(device: str) -> bool:
     import torch
 
     if device == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device == "mps":
         return False
     # Without these the CPU kernels convert every number and float32 is faster.

@@ -31,11 +31,11 @@ class _Group:
     loras: ActiveLoras | None
 
 
-class _SlotLayer(DynamicLayer):
+class _SlotLayer(DynamicLayer):  # type: ignore[no-untyped-call]
     """One layer of the slot cache, as transformers' attention modules see it."""
 
     def __init__(self, cache: SlotCache, layer: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._slot_cache, self._layer = cache, layer
         self.group: _Group | None = None
 

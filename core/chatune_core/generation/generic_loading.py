@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ def load_generic(
     options: dict[str, Any] = {"dtype": dtype}
     if bits < 16 and device.type != "cpu":
         options |= {"quantization_config": _bitsandbytes(bits, device), "device_map": device.type}
+    model: Any
     try:
         model = AutoModelForCausalLM.from_pretrained(str(path), local_files_only=True, **options)
     except (OSError, ValueError, KeyError, ImportError) as error:
@@ -78,12 +80,16 @@ def _pack(model: nn.Module, forward: GenericForward, maker: LinearMaker) -> None
             maker.linear(
                 name,
                 (module.out_features, module.in_features),
-                lambda weight=weight: weight,
+                partial(_same, weight),
                 None if bias is None else bias.detach(),
             )
         )
         packed._forward_hooks = module._forward_hooks
         model.set_submodule(name, packed)
+
+
+def _same(weight: Tensor) -> Tensor:
+    return weight
 
 
 def _layer_types(config: Any) -> frozenset[str]:  # noqa: ANN401
@@ -102,7 +108,8 @@ def _cache_shape(model: nn.Module, path: Path, device: torch.device) -> tuple[in
                 past_key_values=cache,
                 use_cache=True,
             )
-        shapes = {(tuple(layer.keys.shape), tuple(layer.values.shape)) for layer in cache.layers}
+        stored: list[Any] = list(cache.layers)
+        shapes = {(tuple(layer.keys.shape), tuple(layer.values.shape)) for layer in stored}
     except (AttributeError, ValueError, TypeError, NotImplementedError, RuntimeError) as error:
         raise _not_plain(model, path) from error
     if len(shapes) != 1:
@@ -158,9 +165,10 @@ def _bitsandbytes(bits: int, device: torch.device) -> Any:  # noqa: ANN401
         )
     from transformers import BitsAndBytesConfig
 
-    if bits == 8:
-        return BitsAndBytesConfig(load_in_8bit=True)
-    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_compute_dtype=torch.bfloat16)
+    options: dict[str, Any] = {"load_in_8bit": True}
+    if bits == 4:
+        options = {"load_in_4bit": True, "bnb_4bit_compute_dtype": torch.bfloat16}
+    return BitsAndBytesConfig(**options)  # type: ignore[no-untyped-call]
 
 
 def _first_line(error: Exception) -> str:

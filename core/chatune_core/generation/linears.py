@@ -59,7 +59,9 @@ class Int8Linear:
     def __call__(self, x: Tensor) -> Tensor:
         """See Linear."""
         # The kernel is a slow reference loop for other number types.
-        product = _aten._weight_int8pack_mm(x.to(torch.bfloat16), self._packed, self._scales)
+        product: Tensor = _aten._weight_int8pack_mm(
+            x.to(torch.bfloat16), self._packed, self._scales
+        )
         product = product.to(x.dtype)
         return product if self._bias is None else product + self._bias
 
@@ -72,7 +74,7 @@ class Int4Linear:
 
     def __call__(self, x: Tensor) -> Tensor:
         """See Linear."""
-        product = _aten._weight_int4pack_mm_for_cpu(
+        product: Tensor = _aten._weight_int4pack_mm_for_cpu(
             x.to(torch.bfloat16), self._packed, INT4_GROUP, self._scales
         )
         product = product.to(x.dtype)

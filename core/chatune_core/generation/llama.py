@@ -143,5 +143,5 @@ class LlamaForward:
             keys = rms_norm(heads[:, shape.query_heads : end], size, layer.key_norm, shape.epsilon)
             heads = torch.cat((queries, keys, heads[:, end:]), 1)
         # The sine's first half has its sign turned, so the halves need only change places.
-        swapped = heads.unflatten(2, (2, -1)).flip(2).view(cosine.shape)
+        swapped = heads.view(*heads.shape[:2], 2, -1).flip(2).view(cosine.shape)
         return (heads * cosine).addcmul_(swapped, sine)

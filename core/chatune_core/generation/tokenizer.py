@@ -132,11 +132,13 @@ def load_tokenizer(folder: Path) -> ModelTokenizer:
     Raises:
         ConfigurationError: if the folder has no tokenizer or no chat template.
     """
+    template = _environment().from_string(chat_template(folder))
     settings = _json(folder / "tokenizer_config.json")
+    backend = _backend(folder)
     return ModelTokenizer(
-        _backend(folder),
-        _environment().from_string(chat_template(folder)),
-        _eos_tokens(folder, settings),
+        backend,
+        template,
+        _eos_tokens(folder, settings, backend),
         _named_tokens(settings),
     )
 
@@ -180,14 +182,14 @@ def _backend(folder: Path) -> Tokenizer:
     return backend
 
 
-def _eos_tokens(folder: Path, settings: dict[str, Any]) -> frozenset[int]:
+def _eos_tokens(folder: Path, settings: dict[str, Any], tokenizer: Tokenizer) -> frozenset[int]:
     tokens: set[int] = set()
     for name in ("generation_config.json", "config.json"):
         value = _json(folder / name).get("eos_token_id")
         tokens.update([value] if isinstance(value, int) else value or ())
-    name = _named_tokens(settings).get("eos_token")
-    if name is not None:
-        token = _backend(folder).token_to_id(name)
+    end_of_turn = _named_tokens(settings).get("eos_token")
+    if end_of_turn is not None:
+        token = tokenizer.token_to_id(end_of_turn)
         tokens.update([] if token is None else [token])
     return frozenset(tokens)
 

