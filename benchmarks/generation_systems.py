@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 import torch
-from generation_work import Ask, Timing, clock
+from generation_work import PAUSE_S, Ask, Timing, clock
 from transformers import AutoModelForCausalLM, ContinuousBatchingConfig, GenerationConfig
 
 from chatune_core.generation.completion import ChatTokenizer
@@ -124,6 +124,9 @@ class StaticBatch:
         self._waiting.append((ask, timing, done))
         async with self._device:
             if not done.is_set():
+                # A moment to gather, or the first to come would be answered alone.
+                if self._limit > len(self._waiting):
+                    await anyio.sleep(4 * PAUSE_S)
                 await self._batch()
         return timing
 
