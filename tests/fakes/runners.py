@@ -21,7 +21,8 @@ def opened(model: Path | str, cache_dir: Path, **settings: Any) -> OpenedModel: 
         "dtype": "float32",
         "weights": "unpacked",
         "slots": 6,
-        "threads": 2,
+        # More would only wait for each other on models this small.
+        "threads": 1,
     }
     chosen |= settings
     return open_runner(

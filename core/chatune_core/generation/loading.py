@@ -77,7 +77,8 @@ class _Plan:
 
     def describe(self, name: str) -> str:
         place = self.placement
-        where = f"CPU, {place.threads} threads" if place.device == "cpu" else place.device.upper()
+        threads = f"{place.threads} thread{'s' if place.threads > 1 else ''}"
+        where = f"CPU, {threads}" if place.device == "cpu" else place.device.upper()
         weights = "unpacked" if self.bits == 16 else f"int{self.bits}"
         return f"{name} on {where}, {str(place.dtype).removeprefix('torch.')}, {weights} weights"
 

@@ -49,13 +49,16 @@ class PackedStore:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._made: dict[str, Tensor] = {}
-        self._kept: Any = safe_open(str(file), framework="pt") if file.is_file() else None
-        self._names: frozenset[str] = frozenset(self._kept.keys() if file.is_file() else ())
+        self._kept: Any = None
+        self._names: frozenset[str] = frozenset()
+        if file.is_file():
+            self._kept = safe_open(str(file), framework="pt")
+            self._names = frozenset(self._kept.keys())
 
     def get(self, name: str, make: Callable[[], tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
         """Return the packed weight `name` and its scales, from the file or else from `make`."""
         parts = (f"{name}.packed", f"{name}.scales")
-        if self._kept is not None and self._names.issuperset(parts):
+        if self._names.issuperset(parts):
             # The kernels read beyond the end of a tensor, which a mapped file does not forgive.
             packed, scales = (self._kept.get_tensor(part).clone() for part in parts)
             return packed, scales

@@ -30,7 +30,7 @@ QUESTION = [ChatMessage("user", "What is the capital of France?")]
 
 
 def test_unpacked_it_gives_the_tokens_of_transformers(bundled_cache: Path) -> None:
-    opening = opened("bundled", bundled_cache)
+    opening = opened("bundled", bundled_cache, threads=2)
     prompt = opening.tokenizer.encode_chat(QUESTION)
     model = reference(converted_folder(bundled_chat_model(), bundled_cache))
 
@@ -40,7 +40,7 @@ def test_unpacked_it_gives_the_tokens_of_transformers(bundled_cache: Path) -> No
 
 
 def test_as_it_comes_it_knows_the_capital_of_france(bundled_cache: Path) -> None:
-    opening = opened("bundled", bundled_cache, weights="auto", dtype="auto", slots=0)
+    opening = opened("bundled", bundled_cache, weights="auto", dtype="auto", slots=0, threads=2)
     prompt = opening.tokenizer.encode_chat(QUESTION)
 
     answers = greedy_batch(opening.runner, dict.fromkeys(range(8), prompt), 8)
@@ -55,7 +55,7 @@ def test_packed_weights_read_a_text_as_well_as_unpacked_ones(bundled_cache: Path
     text = "The people of the town walked to the river, where the boats were waiting for them."
     losses = {}
     for weights in ("unpacked", "int4"):
-        opening = opened("bundled", bundled_cache, dtype="bfloat16", weights=weights)
+        opening = opened("bundled", bundled_cache, dtype="bfloat16", weights=weights, threads=2)
         losses[weights] = loss_of(opening, text)
 
     assert losses["int4"] == pytest.approx(losses["unpacked"], rel=0.02)

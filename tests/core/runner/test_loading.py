@@ -147,11 +147,11 @@ def test_packed_weights_are_kept_for_the_next_start(
 def test_the_check_says_what_would_run_where(tiny: Callable[[str], Path], tmp_path: Path) -> None:
     line = check_model(
         ModelSettings(
-            cache_dir=tmp_path, model=str(tiny("llama")), device="cpu", dtype="float32", threads=2
+            cache_dir=tmp_path, model=str(tiny("llama")), device="cpu", dtype="float32", threads=1
         )
     )
 
-    assert line == "llama on CPU, 2 threads, float32, unpacked weights"
+    assert line == "llama on CPU, 1 thread, float32, unpacked weights"
     assert opened(tiny("llama"), tmp_path).describe() == line
 
 
