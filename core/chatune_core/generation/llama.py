@@ -18,6 +18,7 @@ from chatune_core.generation.cache import SlotCache
 from chatune_core.generation.linears import Linear
 from chatune_core.generation.lora import ResidentLoras
 from chatune_core.generation.lora_files import Site
+from chatune_core.generation.norms import RmsNorm
 from chatune_core.generation.step import Step
 
 
@@ -36,12 +37,12 @@ class LlamaShape:
 class LlamaLayer:
     """One decoder layer; `query_norm` and `key_norm` are Qwen3's, per head."""
 
-    input_norm: Tensor
+    input_norm: RmsNorm
     query_key_value: Linear
     query_norm: Tensor | None
     key_norm: Tensor | None
     output: Linear
-    feed_norm: Tensor
+    feed_norm: RmsNorm
     gate_up: Linear
     down: Linear
 
@@ -54,7 +55,7 @@ class LlamaForward:
         shape: LlamaShape,
         embedding: Tensor,
         layers: tuple[LlamaLayer, ...],
-        norm: Tensor,
+        norm: RmsNorm,
         head: Linear,
         cosine: Tensor,
         sine: Tensor,
@@ -93,24 +94,23 @@ class LlamaForward:
         hidden = self._embedding[step.tokens]
         attention = StepAttention(step, cache, hidden.dtype)
         cosine, sine = self._turns(step.positions)
-        size, epsilon = (hidden.shape[1],), shape.epsilon
 
         def product(linear: Linear, site: tuple[int, str], x: Tensor) -> Tensor:
             return linear(x) if active is None else active.add(site, x, linear(x))
 
         for index, layer in enumerate(self._layers):
-            normal = rms_norm(hidden, size, layer.input_norm, epsilon)
+            normal = layer.input_norm(hidden)
             projected = product(layer.query_key_value, (index, "query_key_value"), normal)
             heads = self._rotated(layer, projected, cosine, sine)
             keys_values = heads[:, shape.query_heads :]
             cache.table(index).index_put_((step.write_index,), keys_values)
             mixed = attention.attend(index, heads[:, : shape.query_heads])
             hidden += product(layer.output, (index, "output"), mixed)
-            normal = rms_norm(hidden, size, layer.feed_norm, epsilon)
+            normal = layer.feed_norm(hidden)
             opened = product(layer.gate_up, (index, "gate_up"), normal)
             gated = silu(opened[:, : shape.feed]).mul_(opened[:, shape.feed :])
             hidden += product(layer.down, (index, "down"), gated)
-        return self._head(rms_norm(hidden[step.wanted], size, self._norm, epsilon))
+        return self._head(self._norm(hidden[step.wanted]))
 
     def _turns(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Return what to multiply heads and swapped heads with, each (N, heads, head_dim).

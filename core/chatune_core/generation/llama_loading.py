@@ -10,6 +10,7 @@ from torch import Tensor
 
 from chatune_core.generation.linears import Linear
 from chatune_core.generation.llama import LlamaForward, LlamaLayer, LlamaShape
+from chatune_core.generation.norms import RmsNorm
 from chatune_core.generation.packing import LinearMaker
 from chatune_core.generation.weights import ModelFolder
 
@@ -79,7 +80,7 @@ def load_llama(
         shape,
         embedding,
         tuple(layers),
-        folder.tensor("model.norm.weight", dtype, device),
+        RmsNorm(folder.tensor("model.norm.weight", dtype, device), shape.epsilon),
         maker.head(folder.shape(head), lambda: folder.stored(head)),
         cosine.to(device=device, dtype=dtype),
         sine.to(device=device, dtype=dtype),
@@ -89,13 +90,14 @@ def load_llama(
 def _load_layer(
     folder: ModelFolder, maker: LinearMaker, index: int, dtype: torch.dtype, device: torch.device
 ) -> LlamaLayer:
-    at = f"model.layers.{index}"
+    at, epsilon = f"model.layers.{index}", shape_of(folder.config).epsilon
 
-    def tensor(name: str) -> Tensor:
-        return folder.tensor(f"{at}.{name}.weight", dtype, device)
+    def norm(name: str) -> RmsNorm:
+        return RmsNorm(folder.tensor(f"{at}.{name}.weight", dtype, device), epsilon)
 
     def optional(name: str) -> Tensor | None:
-        return tensor(name) if f"{at}.{name}.weight" in folder else None
+        weight = f"{at}.{name}.weight"
+        return folder.tensor(weight, dtype, device) if weight in folder else None
 
     def fused(*names: str) -> Linear:
         weights = [f"{at}.{name}.weight" for name in names]
@@ -109,12 +111,12 @@ def _load_layer(
         )
 
     return LlamaLayer(
-        input_norm=tensor("input_layernorm"),
+        input_norm=norm("input_layernorm"),
         query_key_value=fused("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
         query_norm=optional("self_attn.q_norm"),
         key_norm=optional("self_attn.k_norm"),
         output=fused("self_attn.o_proj"),
-        feed_norm=tensor("post_attention_layernorm"),
+        feed_norm=norm("post_attention_layernorm"),
         gate_up=fused("mlp.gate_proj", "mlp.up_proj"),
         down=fused("mlp.down_proj"),
     )
