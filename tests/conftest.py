@@ -2,8 +2,13 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+# Read by OpenMP when torch is loaded; `chatune` sets the same: threads that spin while they wait
+# make each other a hundred times slower on cores that do other work too.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture
@@ -21,3 +26,11 @@ def postgres_url() -> Iterator[str]:
 
     with empty_schema(server) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def models_cache(pytestconfig: pytest.Config) -> Path:
+    """Where the bundled model is converted and packed once, kept between runs."""
+    cache = pytestconfig.cache
+    assert cache is not None
+    return cache.mkdir("models")

@@ -12,7 +12,7 @@ from pathlib import Path
 from fakes.terminal import Terminal, terminal
 
 _COMMAND = [sys.executable, "-c", "from chatune_bots.cli import main; main()"]
-_PATIENCE_S = 40
+_PATIENCE_S = 120
 
 
 @dataclass(frozen=True)

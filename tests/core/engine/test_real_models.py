@@ -151,9 +151,10 @@ async def test_each_lora_answers_for_itself_beside_the_others(tmp_path: Path) ->
     assert len(set(expected[:3])) == 3
 
 
-async def test_the_bundled_model_answers_as_under_transformers(tmp_path: Path) -> None:
-    folder = convert_once(bundled_chat_model(), tmp_path, lambda stage, done: None)
-    opened = unpacked(folder, tmp_path)
+@pytest.mark.timeout(180)
+async def test_the_bundled_model_answers_as_under_transformers(models_cache: Path) -> None:
+    folder = convert_once(bundled_chat_model(), models_cache, lambda stage, done: None)
+    opened = unpacked(folder, models_cache)
 
     async with engine_over(opened) as engine:
         asked: list[tuple[str, LoraId | None]] = [(question, None) for question in QUESTIONS]

@@ -50,11 +50,9 @@ async def engine(opened: Open) -> AsyncIterator[OpenAIEngine]:
 
 
 @pytest.fixture(scope="session")
-def model_folder(pytestconfig: pytest.Config) -> Path:
-    """The bundled chat model in the Hugging Face layout, converted once and kept between runs."""
-    cache = pytestconfig.cache
-    assert cache is not None
-    return convert_once(bundled_chat_model(), cache.mkdir("models"), lambda stage, done: None)
+def model_folder(models_cache: Path) -> Path:
+    """The bundled chat model in the Hugging Face layout."""
+    return convert_once(bundled_chat_model(), models_cache, lambda stage, done: None)
 
 
 @pytest.fixture(scope="session")

@@ -56,13 +56,13 @@ async def test_a_short_retry_after_is_waited_for(
 
 @pytest.mark.parametrize(
     "stated",
-    ["90", format_datetime(datetime.now(UTC) + timedelta(seconds=90))],
+    [lambda: "90", lambda: format_datetime(datetime.now(UTC) + timedelta(seconds=90))],
     ids=["seconds", "date"],
 )
 async def test_a_long_retry_after_is_passed_on(
-    server: FakeOpenAIServer, engine: OpenAIEngine, stated: str
+    server: FakeOpenAIServer, engine: OpenAIEngine, stated: Callable[[], str]
 ) -> None:
-    server.script = [busy(retry_after=stated)]
+    server.script = [busy(retry_after=stated())]
 
     with pytest.raises(RetryLater, match="too many") as raised:
         await events_of(engine, asked())

@@ -24,12 +24,6 @@ def family(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(scope="session")
-def bundled_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a cache folder in which the bundled model is converted once."""
-    return tmp_path_factory.mktemp("models")
-
-
 @pytest.fixture
 def tiny_llama(tiny: Callable[[str], Path], tmp_path: Path) -> OpenedModel:
     return opened(tiny("llama"), tmp_path)

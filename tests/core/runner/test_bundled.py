@@ -29,18 +29,18 @@ pytestmark = [
 QUESTION = [ChatMessage("user", "What is the capital of France?")]
 
 
-def test_unpacked_it_gives_the_tokens_of_transformers(bundled_cache: Path) -> None:
-    opening = opened("bundled", bundled_cache, threads=2)
+def test_unpacked_it_gives_the_tokens_of_transformers(models_cache: Path) -> None:
+    opening = opened("bundled", models_cache, threads=2)
     prompt = opening.tokenizer.encode_chat(QUESTION)
-    model = reference(converted_folder(bundled_chat_model(), bundled_cache))
+    model = reference(converted_folder(bundled_chat_model(), models_cache))
 
     answer = greedy(opening.runner, prompt, 32)
 
     assert answer == greedy_reference(model, prompt, 32)
 
 
-def test_as_it_comes_it_knows_the_capital_of_france(bundled_cache: Path) -> None:
-    opening = opened("bundled", bundled_cache, weights="auto", dtype="auto", slots=0, threads=2)
+def test_as_it_comes_it_knows_the_capital_of_france(models_cache: Path) -> None:
+    opening = opened("bundled", models_cache, weights="auto", dtype="auto", slots=0, threads=2)
     prompt = opening.tokenizer.encode_chat(QUESTION)
 
     answers = greedy_batch(opening.runner, dict.fromkeys(range(8), prompt), 8)
@@ -51,11 +51,11 @@ def test_as_it_comes_it_knows_the_capital_of_france(bundled_cache: Path) -> None
     assert "int4 weights" in opening.describe()
 
 
-def test_packed_weights_read_a_text_as_well_as_unpacked_ones(bundled_cache: Path) -> None:
+def test_packed_weights_read_a_text_as_well_as_unpacked_ones(models_cache: Path) -> None:
     text = "The people of the town walked to the river, where the boats were waiting for them."
     losses = {}
     for weights in ("unpacked", "int4"):
-        opening = opened("bundled", bundled_cache, dtype="bfloat16", weights=weights, threads=2)
+        opening = opened("bundled", models_cache, dtype="bfloat16", weights=weights, threads=2)
         losses[weights] = loss_of(opening, text)
 
     assert losses["int4"] == pytest.approx(losses["unpacked"], rel=0.02)
