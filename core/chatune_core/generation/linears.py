@@ -50,6 +50,13 @@ class BlockedLinear:
         return product
 
 
+def unpacked_linear(weight: Tensor, bias: Tensor | None = None) -> Linear:
+    """Return the linear of a weight that stays as it is, laid out for its device and type."""
+    if weight.device.type == "cpu" and weight.dtype == torch.bfloat16:
+        return BlockedLinear(weight, bias)
+    return PlainLinear(weight, bias)
+
+
 class Int8Linear:
     """8 bits a weight on a CPU, one scale a row; fast for few rows only."""
 

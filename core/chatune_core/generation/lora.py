@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from chatune_core.generation.linears import Linear, unpacked_linear
 from chatune_core.generation.requests import LoraId
 
 _STACKS_KEPT = 8
@@ -23,10 +24,10 @@ LoraWeights = Mapping[Hashable, tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True, slots=True)
 class _Stack:
-    """All A, shape (ranks, inputs), all B, shape (outputs, ranks), and whose each rank is."""
+    """All A, (ranks, inputs), all B, (outputs, ranks), and whose each of the ranks is."""
 
-    first: Tensor
-    second: Tensor
+    first: Linear
+    second: Linear
     owner: tuple[int, ...]
 
 
@@ -49,10 +50,10 @@ class ActiveLoras:
         stack = self._stacks.get(linear)
         if stack is None:
             return y
-        inner = torch.mm(x, stack.first.t())
+        inner = stack.first(x)
         if self._rows is not None:
             inner.mul_(self._mask(stack.owner, x.dtype, self._rows))
-        return y.addmm_(inner, stack.second.t())
+        return y.add_(stack.second(inner))
 
     def _mask(self, owner: tuple[int, ...], dtype: torch.dtype, rows: Tensor) -> Tensor:
         if owner not in self._masks:
@@ -105,8 +106,8 @@ class ResidentLoras:
                 if linear in self._weights[name]
             ]
             stacks[linear] = _Stack(
-                torch.cat([first for _, first, _ in parts]),
-                torch.cat([second for _, _, second in parts], 1),
+                unpacked_linear(torch.cat([first for _, first, _ in parts])),
+                unpacked_linear(torch.cat([second for _, _, second in parts], 1)),
                 tuple(index for index, first, _ in parts for _ in range(len(first))),
             )
         if len(self._stacks) >= _STACKS_KEPT:

@@ -16,15 +16,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from chatune_core.generation.linears import (
-    BlockedLinear,
     BySize,
     Int4Linear,
     Int8Linear,
     Linear,
-    PlainLinear,
     fits_int4,
     pack_int4,
     pack_int8,
+    unpacked_linear,
 )
 
 # Measured with docs/generation.md's table: where the blocked form overtakes the packed one.
@@ -146,7 +145,4 @@ class LinearMaker:
         return Int8Linear(*self._store.get(name, lambda: pack_int8(weight().float())), bias)
 
     def _unpacked(self, weight: Tensor, bias: Tensor | None) -> Linear:
-        weight = weight.to(device=self._device, dtype=self._dtype)
-        if self._device.type == "cpu" and self._dtype == torch.bfloat16:
-            return BlockedLinear(weight, bias)
-        return PlainLinear(weight, bias)
+        return unpacked_linear(weight.to(device=self._device, dtype=self._dtype), bias)
