@@ -118,7 +118,8 @@ def check_model(settings: ModelSettings) -> str:
         from chatune_core.generation.device import choose_placement
 
         choose_placement(settings.device, settings.dtype, settings.threads)
-        return f"{source.name}, to be converted at its first use"
+        step = "downloaded" if source.gguf is None else "converted"
+        return f"{source.name}, to be {step} at its first use"
     config = read_config(source.folder)
     chat_template(source.folder)
     return _plan(settings, source, source.folder, config).describe(source.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ _FILES = ["*.json", "*.safetensors", "*.jinja", "tokenizer.model", "*.txt"]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A model on disk: `name` for people, `revision` for provenance.
+    """A model: `name` for people, `revision` for provenance.
 
-    `folder` is None for a GGUF file that is not converted yet; `gguf` is None for other models.
+    `folder` is None while a GGUF file is not converted, or a model of the hub not downloaded;
+    `gguf` is None for models that are no GGUF file.
     """
 
     name: str
@@ -89,31 +91,48 @@ def _gguf(file: Path, name: str, cache_dir: Path) -> Source:
 
 def _from_hub(model: str, revision: str | None, fetch: bool) -> Source:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import (
+        DryRunError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+    )
 
-    for local in (True, False) if fetch else (True,):
-        try:
-            folder = snapshot_download(
+    def copied(local: bool) -> Path:
+        return Path(
+            snapshot_download(
                 model, revision=revision, allow_patterns=_FILES, local_files_only=local
             )
-            return Source(model, Path(folder).name, Path(folder), None)
-        except LocalEntryNotFoundError:
-            continue
-        except HFValidationError as error:
-            raise ConfigurationError(f"{model!r} is no Hugging Face id.", _MEND) from error
-        except HfHubHTTPError as error:
-            raise ConfigurationError(
-                f"The Hugging Face hub does not give out {model!r}"
-                f" at revision {revision or 'main'!r}.",
-                "Check the name, and set HF_TOKEN if the model is gated.",
-            ) from error
-        except OSError as error:
-            raise _unreachable(model) from error
-    raise _unreachable(model)
+        )
+
+    try:
+        with suppress(LocalEntryNotFoundError):
+            folder = copied(local=True)
+            if _is_whole(folder):
+                return Source(model, folder.name, folder, None)
+        if fetch:
+            folder = copied(local=False)
+            return Source(model, folder.name, folder, None)
+        snapshot_download(model, revision=revision, allow_patterns=_FILES, dry_run=True)
+        return Source(model, revision or "main", None, None)
+    except HFValidationError as error:
+        raise ConfigurationError(f"{model!r} is no Hugging Face id.", _MEND) from error
+    except (LocalEntryNotFoundError, DryRunError) as error:
+        raise ConfigurationError(
+            f"The model {model!r} is not on this disk and the Hugging Face hub cannot be reached.",
+            "Check the network, or give the path of a downloaded model.",
+        ) from error
+    except HfHubHTTPError as error:
+        raise ConfigurationError(
+            f"The Hugging Face hub does not give out {model!r} at {revision or 'main'!r}.",
+            "Check the name and the revision, and set HF_TOKEN if the model is gated.",
+        ) from error
 
 
-def _unreachable(model: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"The model {model!r} is not on this disk and the Hugging Face hub cannot be reached.",
-        "Check the network, or give the path of a downloaded model.",
-    )
+def _is_whole(folder: Path) -> bool:
+    """Return whether nothing is missing from a download, which may have been cut off."""
+    index = folder / "model.safetensors.index.json"
+    shards = {"model.safetensors"}
+    if index.is_file():
+        shards = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+    return all((folder / name).is_file() for name in {"config.json", *shards})

@@ -25,19 +25,44 @@ TOKENS = [(7 * n) % 300 + 3 for n in range(40)]
         ("/nowhere/at/all", "does not exist"),
         ("nowhere.gguf", "does not exist"),
         ("no-such-word", "does not exist"),
-        ("nobody-here/no-such-model", "is not on this disk"),
     ],
 )
-def test_a_model_that_is_nowhere_is_one_clear_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, words: str
-) -> None:
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-
+def test_a_model_that_is_nowhere_is_one_clear_line(tmp_path: Path, model: str, words: str) -> None:
     with pytest.raises(ConfigurationError, match=words) as refused:
         check_model(ModelSettings(cache_dir=tmp_path, model=model))
 
     assert "\n" not in str(refused.value)
     assert refused.value.remedy
+
+
+@pytest.mark.parametrize("call", ["check_model(settings)", "open_runner(settings, print)"])
+def test_a_hub_that_cannot_be_reached_is_one_clear_line(tmp_path: Path, call: str) -> None:
+    code = f"""
+from pathlib import Path
+from chatune_core.errors import ConfigurationError
+from chatune_core.generation.loading import ModelSettings, check_model, open_runner
+settings = ModelSettings(cache_dir=Path("."), model="nobody/nothing")
+try:
+    {call}
+except ConfigurationError as error:
+    print(error)
+"""
+    # The hub's library reads its address once, when it is imported.
+    hub = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_CACHE": str(tmp_path)}
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | hub,
+        cwd=tmp_path,
+    )
+
+    assert done.stdout == (
+        "The model 'nobody/nothing' is not on this disk and the Hugging Face hub cannot be reached."
+        " Check the network, or give the path of a downloaded model.\n"
+    )
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
