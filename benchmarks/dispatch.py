@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 def main() -> None:
     """Run each configuration in its own process, `--repeats` times; print medians."""
     options = _options()
+    options.bench = options.bench.resolve()
     if not (options.bench / "common.py").is_file():
         sys.exit(f"{options.bench} holds no common.py; give the benchmark folder with --bench.")
     if options.child:
@@ -38,7 +39,7 @@ def main() -> None:
     rows = []
     for store, extra in [("memory", 0), ("memory", 1000), ("sqlite", 0), *_postgres(options)]:
         rows.append(_median(f"chatune {store}", extra, options, [
-            sys.executable, __file__, "--bench", str(options.bench), "--child", store,
+            sys.executable, str(Path(__file__).resolve()), "--bench", str(options.bench), "--child", store,
             "-n", str(options.n if store == "memory" else max(200, options.n // 10)),
             "--extra", str(extra), "--postgres", options.postgres or "",
         ]))  # fmt: skip
@@ -134,6 +135,7 @@ async def _child(options: argparse.Namespace) -> None:
     from stores import open_bench_stores
 
     begun, bot, at = time.perf_counter(), Bot(), datetime.now(UTC)
+    run = f"{time.time_ns():x}"  # a database of an earlier run has seen the same numbers
     replies: list[str] = []
 
     async def noop(context: Context, text: str = "") -> None: ...
@@ -159,7 +161,7 @@ async def _child(options: argparse.Namespace) -> None:
             key, user, thread, text = common.spec(number)
             await runtime.handle(
                 MessageReceived(
-                    EventKey(key), ConversationId(f"bench:{thread}"), UserId(user), at,
+                    EventKey(f"{run}:{key}"), ConversationId(f"bench:{thread}"), UserId(user), at,
                     f"!echo {text}",
                 )
             )  # fmt: skip
