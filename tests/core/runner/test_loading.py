@@ -111,8 +111,20 @@ def test_a_recurrent_model_is_refused(tmp_path: Path) -> None:
     model.save_pretrained(tmp_path / "mamba")
     write_tokenizer(tmp_path / "mamba", "{{ messages[0]['content'] }}")
 
-    with pytest.raises(ConfigurationError, match="'mamba', whose cache is not plain"):
+    with pytest.raises(ConfigurationError, match="'mamba', which does not work with"):
         opened(tmp_path / "mamba", tmp_path)
+
+
+def test_a_model_that_would_answer_wrongly_over_the_slot_cache_is_refused(tmp_path: Path) -> None:
+    from transformers.models.bloom import BloomConfig, BloomForCausalLM
+
+    # Its positions come from the shape of the mask, which is not the one it expects.
+    model = BloomForCausalLM(BloomConfig(vocab_size=320, hidden_size=32, n_layer=2, n_head=4))
+    model.save_pretrained(tmp_path / "bloom")
+    write_tokenizer(tmp_path / "bloom", "{{ messages[0]['content'] }}")
+
+    with pytest.raises(ConfigurationError, match="'bloom', which does not work with"):
+        opened(tmp_path / "bloom", tmp_path)
 
 
 def test_an_encoder_decoder_is_refused(tmp_path: Path) -> None:

@@ -83,6 +83,20 @@ def test_rows_of_different_loras_share_a_batch(
     assert len({tuple(tokens) for tokens in alone.values()}) == len(alone)
 
 
+def test_one_lora_leaves_rows_of_the_bare_model_alone(
+    tiny: Callable[[str], Path], tmp_path: Path
+) -> None:
+    base = tiny("llama")
+    runner = opened(base, tmp_path).runner
+    runner.place_lora(ONE, str(write_lora(tmp_path / "one", base, 1)))
+    bare = greedy(runner, PROMPT, 12)
+
+    together = greedy_batch(runner, {0: PROMPT, 1: PROMPT}, 12, {1: ONE})
+
+    assert together[0] == bare
+    assert together[1] == greedy(runner, PROMPT, 12, lora=ONE) != bare
+
+
 def test_a_lora_works_over_packed_weights(tiny: Callable[[str], Path], tmp_path: Path) -> None:
     base = tiny("llama")
     folder = write_lora(tmp_path / "lora", base, 1)
