@@ -153,7 +153,10 @@ async def _post_lora(
 ) -> None:
     try:
         with anyio.fail_after(settings.first_token_for.total_seconds()):
-            await client.post(path, body=body, cast_to=httpx2.Response)
+            # Once more, since some servers close a connection that looked open; to repeat it is
+            # safe, for what is done already counts as done.
+            patient = client.with_options(max_retries=1)
+            await patient.post(path, body=body, cast_to=httpx2.Response)
     except TimeoutError as error:
         raise GenerationFailed(
             f"{settings.base_url} did not load {body['lora_name']!r} in time"
