@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-# Read by OpenMP when torch is loaded; `chatune` sets the same: threads that spin while they wait
-# make each other a hundred times slower on cores that do other work too.
+# Read by OpenMP when torch is loaded. The reference models of the tests have no governor of threads
+# as the engine has (chatune_core/generation/threads.py), and tests share their cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 

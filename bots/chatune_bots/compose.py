@@ -141,9 +141,6 @@ def load_local(model: LocalModel, home: Home, progress: Progress) -> "OpenedMode
     # Libraries below draw bars of their own and speak on stderr; here `progress` is told.
     os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    # Threads that spin while they wait for each other stall when anything else runs: an answer
-    # took 45 s instead of 7 s beside two busy processes on two cores. Read when torch is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from chatune_core.generation.loading import ModelSettings, open_runner
 
     return open_runner(

@@ -15,7 +15,7 @@ from chatune_core.errors import ConfigurationError
 Progress = Callable[[str, float], None]
 """Told a stage in plain words and how much of the whole is done, from 0 to 1."""
 
-_LAYOUT = 1
+_LAYOUT = 2
 """Part of the folder's name; goes up when what is kept changes."""
 
 
@@ -86,6 +86,7 @@ def _convert(source: Path, folder: Path, progress: Progress) -> None:
     from safetensors.torch import save_file
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
+    torch.set_num_threads(1)  # see `open_runner`
     place = {"pretrained_model_name_or_path": str(source.parent), "gguf_file": source.name}
     try:
         progress("converting the tokenizer", 0.1)
@@ -104,5 +105,7 @@ def _convert(source: Path, folder: Path, progress: Progress) -> None:
     tensors = {name: model.get_parameter(name).detach().contiguous() for name in tied.values()}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     model.config.__dict__.pop("quantization_config", None)
+    # Other servers, `transformers serve` among them, find the model's class by this.
+    model.config.architectures = [type(model).__name__]
     model.config.save_pretrained(folder)
     model.generation_config.save_pretrained(folder)

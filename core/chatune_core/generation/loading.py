@@ -98,7 +98,9 @@ def open_runner(settings: ModelSettings, progress: Progress) -> OpenedModel:
     plan = _plan(settings, source, folder, config)
     import torch
 
-    torch.set_num_threads(plan.placement.threads)
+    # The thread that loads is not the one that runs, and threads that this one started would spin
+    # beside those: OpenMP keeps a team for each.
+    torch.set_num_threads(1)
     progress("loading the weights", 0.0)
     runner = _load(settings, plan, folder, config, progress)
     progress("ready", 1.0)
@@ -175,6 +177,7 @@ def _load(
     from chatune_core.generation.cache import SlotCache
     from chatune_core.generation.llama_loading import is_llama_shaped, load_llama, shape_of
     from chatune_core.generation.packing import LinearMaker, PackedStore, WeightForm, packed_file
+    from chatune_core.generation.threads import ThreadGovernor
     from chatune_core.generation.torch_runner import Forward, TorchRunner
     from chatune_core.generation.weights import ModelFolder
 
@@ -208,4 +211,5 @@ def _load(
         cache = SlotCache(
             layers, plan.memory.slots, heads, plan.context, head_dim, place.dtype, device
         )
-    return TorchRunner(forward, cache, int(config["vocab_size"]))
+    threads = ThreadGovernor(place.threads if place.device == "cpu" else 1, torch.set_num_threads)
+    return TorchRunner(forward, cache, int(config["vocab_size"]), threads)

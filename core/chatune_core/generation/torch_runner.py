@@ -16,6 +16,7 @@ from chatune_core.generation.lora_files import Site, read_lora
 from chatune_core.generation.requests import LoraId
 from chatune_core.generation.runner import Chunk
 from chatune_core.generation.step import Step, lay_out
+from chatune_core.generation.threads import ThreadGovernor
 
 
 class Forward(Protocol):
@@ -34,8 +35,11 @@ class Forward(Protocol):
 class TorchRunner:
     """See Runner. Weights stay where they are; every call must come from one thread."""
 
-    def __init__(self, forward: Forward, cache: SlotCache, vocabulary: int) -> None:
+    def __init__(
+        self, forward: Forward, cache: SlotCache, vocabulary: int, threads: ThreadGovernor
+    ) -> None:
         self._forward, self._cache, self._vocabulary = forward, cache, vocabulary
+        self._threads = threads
         self._loras = ResidentLoras()
 
     @property
@@ -57,7 +61,7 @@ class TorchRunner:
         wanted = sum(chunk.logits for chunk in chunks)
         device = self._cache.keys_values.device
         logits = torch.empty(wanted, self._vocabulary, dtype=torch.float32, device=device)
-        with torch.inference_mode():
+        with self._threads.step(), torch.inference_mode():
             step = lay_out(chunks, self._cache)
             logits.copy_(self._forward.logits(step, self._cache, self._loras))
         return logits
