@@ -10,6 +10,8 @@ import json
 import logging
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -44,6 +46,10 @@ from chatune_core.generation.tokenizer import ModelTokenizer
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+STATIC = "transformers generate, static batch"
+PAGED_SMALL = "transformers continuous batching, small cache"
+PAGED = "transformers continuous batching, as it comes"
+
 Open = Callable[[int], AbstractAsyncContextManager[System]]
 Progress = Callable[[str], None]
 
@@ -54,6 +60,9 @@ def main() -> None:
     logging.disable(logging.WARNING)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     console = Console(width=150)
+    if options.child:
+        print(json.dumps(asdict(anyio.run(_alone, options))))
+        return
     report = anyio.run(partial(_measure, options, Console(stderr=True).log))
     _print(console, report)
     if options.json:
@@ -75,6 +84,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--models", type=Path, help="where converted models are kept")
     parser.add_argument("--json", type=Path, help="write the report here")
     parser.add_argument("--quick", action="store_true", help="1 and 4 in flight, once, no LoRAs")
+    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if bool(options.server) != bool(options.model):
         parser.error("--server and --model go together")
@@ -87,15 +97,17 @@ def _options() -> argparse.Namespace:
 
 async def _measure(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
-        models = options.models or Path(scratch)
-        systems, ours, folder = _systems(options, models, progress)
-        rows = await _throughput(options, systems, progress)
+        options.models = options.models or Path(scratch)
+        rows = _throughput(options, progress)
         report: dict[str, Any] = {
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "cores": os.cpu_count(),
             "new_tokens": 64,
             "throughput": rows,
         }
+        if options.no_late_joiner and options.no_loras:
+            return report
+        systems, ours, folder = _systems(options, options.models, progress)
         if not options.no_late_joiner:
             others = min(15, max(options.in_flight))
             report["late_joiner"] = await _late(systems, others, progress)
@@ -117,7 +129,8 @@ def _systems(
         f"chatune, {weights}": partial(_ours, model, weights) for weights, model in opened.items()
     }
     ours = next(iter(systems.values()))
-    systems |= _transformers(folder, first.tokenizer)
+    if any(name in (STATIC, PAGED, PAGED_SMALL) for name in _names(options)):
+        systems |= _transformers(folder, first.tokenizer)
     if options.server:
         systems[f"server, {options.model}"] = partial(_server, options)
     kept = {name: opener for name, opener in systems.items() if _any_in(options.only, name)}
@@ -133,9 +146,9 @@ def _transformers(folder: Path, tokenizer: ModelTokenizer) -> dict[str, Open]:
     static, paged = open_transformers(folder), open_transformers(folder)
     paging = partial(continuous_batch, paged, tokenizer)
     return {
-        "transformers generate, static batch": partial(_static, static, tokenizer),
-        "transformers continuous batching, small cache": partial(paging, small=True),
-        "transformers continuous batching, as it comes": partial(paging, small=False),
+        STATIC: partial(_static, static, tokenizer),
+        PAGED_SMALL: partial(paging, small=True),
+        PAGED: partial(paging, small=False),
     }
 
 
@@ -159,21 +172,56 @@ async def _server(options: argparse.Namespace, in_flight: int) -> AsyncIterator[
         yield Generating(f"server, {options.model}", engine)
 
 
-async def _throughput(
-    options: argparse.Namespace, systems: dict[str, Open], progress: Progress
-) -> list[dict[str, Any]]:
+def _throughput(options: argparse.Namespace, progress: Progress) -> list[dict[str, Any]]:
     """Run every system at every level, in turn within a repetition, so that noise hits all."""
     runs: dict[tuple[str, int], list[Figures]] = {}
     for repetition in range(options.repeats):
         for in_flight in options.in_flight:
-            work = asks(max(4, in_flight * options.rounds), seed=repetition)
-            for name, opener in systems.items():
+            for name in _names(options):
                 progress(f"{name}: {in_flight} in flight, repetition {repetition + 1}")
-                async with opener(in_flight) as system:
-                    await run(system, work[:1], 1, 0, options.seconds)
-                    figures = await run(system, work, in_flight, repetition, options.seconds)
+                figures = _in_a_process_of_its_own(options, name, in_flight, repetition)
                 runs.setdefault((name, in_flight), []).append(figures)
     return [_row(name, level, figures, runs) for (name, level), figures in runs.items()]
+
+
+def _names(options: argparse.Namespace) -> list[str]:
+    names = [f"chatune, {weights}" for weights in options.weights]
+    names += [STATIC, PAGED_SMALL, PAGED]
+    if options.server:
+        names.append(f"server, {options.model}")
+    return [name for name in names if _any_in(options.only, name)]
+
+
+def _in_a_process_of_its_own(
+    options: argparse.Namespace, name: str, in_flight: int, repetition: int
+) -> Figures:
+    """Measure one system once.
+
+    OpenMP keeps a team of threads for every thread that ever used it, and cuts the spinning of all
+    once they are more than the cores: two systems in one process would slow each other.
+    """
+    command = [sys.executable, str(Path(__file__).resolve())]
+    command += ["--child", name, str(in_flight), str(repetition), "--models", str(options.models)]
+    command += ["--rounds", str(options.rounds), "--seconds", str(options.seconds)]
+    command += ["--weights", *options.weights]
+    if options.server:
+        command += ["--server", options.server, "--model", options.model]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{name} failed:\n{done.stderr[-2000:]}")
+    return Figures(**json.loads(done.stdout.splitlines()[-1]))
+
+
+async def _alone(options: argparse.Namespace) -> Figures:
+    name, in_flight, repetition = options.child[0], *map(int, options.child[1:])
+    options.only, options.in_flight = [name], [in_flight]
+    if name.startswith("chatune, "):
+        options.weights = [name.removeprefix("chatune, ")]
+    systems, _, _ = _systems(options, options.models, lambda stage: None)
+    work = asks(max(4, in_flight * options.rounds), seed=repetition)
+    async with systems[name](in_flight) as system:
+        await run(system, work[:1], 1, 0, options.seconds)
+        return await run(system, work, in_flight, repetition, options.seconds)
 
 
 def _row(
