@@ -10,6 +10,7 @@ from chatune_adapters.console.intake import Seat, mended, whole
 from chatune_adapters.console.pipe import PipeSender
 from chatune_bots.compose import Parts, open_models, stores_in_memory, utc_now
 from chatune_bots.person import terminal_user
+from chatune_bots.settings import Settings
 from chatune_bots.start import Start
 from chatune_core.commands import bind
 from chatune_core.errors import GenerationFailed, InvalidInput
@@ -31,7 +32,8 @@ async def answer_once(begun: Start, model: str) -> None:
     async with open_models(begun.settings, begun.home, lambda stage, share: None) as models:
         watched = models.attended()
         collected = io.StringIO()
-        parts = Parts(begun.settings, stores_in_memory(begun.settings), watched, begun.bot)
+        settings = _repeatable(begun.settings)
+        parts = Parts(settings, stores_in_memory(settings), watched, begun.bot)
         runtime = parts.runtime(model, {"terminal": PipeSender(collected)})
         _check_command(runtime, text)
         await _within(begun.settings.generation.deadline_s + _GRACE_S, runtime, text)
@@ -40,6 +42,15 @@ async def answer_once(begun: Start, model: str) -> None:
             raise GenerationFailed(generator.failure)
     sys.stdout.write(collected.getvalue())
     sys.stdout.flush()
+
+
+def _repeatable(settings: Settings) -> Settings:
+    """Return settings that answer the same every time, as a pipe should, unless told otherwise."""
+    generation = settings.generation
+    if "temperature" in generation.model_fields_set:
+        return settings
+    greedy = generation.model_copy(update={"temperature": 0.0})
+    return settings.model_copy(update={"generation": greedy})
 
 
 async def _message(longest: int) -> str:

@@ -101,7 +101,8 @@ class GenerationSettings(_Section):
     top_p: float = Field(default=0.9, gt=0, le=1)
     top_k: int = Field(default=0, ge=0)
     min_p: float = Field(default=0.0, ge=0, lt=1)
-    repetition_penalty: float = Field(default=1.1, gt=0, le=2)
+    # It would count the words of the question too: at 1.1 a small model avoids "France" and "Paris".
+    repetition_penalty: float = Field(default=1.0, gt=0, le=2)
     max_tokens: int = Field(default=512, ge=1)
     stop: tuple[str, ...] = ()
     deadline_s: float = Field(default=300.0, gt=0)

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from chatune_core.generation.requests import Sampling
 
-# Close to what small models were tuned with. Told to be brief, plain and to admit what it does not
-# know, the bundled model answers in nonsense.
-PERSONA = "You are a helpful AI assistant named {name}."
+# Close to what small models were tuned with, to the missing full stop: with it the bundled model begins
+# one answer in six about France in a French of its own.
+PERSONA = "You are a helpful AI assistant named {name}"
 
 
 @dataclass(frozen=True, slots=True)
