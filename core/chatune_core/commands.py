@@ -6,11 +6,12 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, Union
 
 from chatune_core.errors import ConfigurationError, InvalidInput
+from chatune_core.messages import Button, File
 from chatune_core.outcomes import Effect
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
@@ -20,17 +21,26 @@ _FALSE = frozenset({"no", "n", "false", "off", "0"})
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a command or handler answers. `private` is shown to the person alone where possible."""
+    """What a command or handler answers.
+
+    `private` is shown to the person alone where possible; `rateable` says that a model wrote it
+    and that the history knows it, so people may rate it.
+    """
 
     text: str
     private: bool = False
     effects: tuple[Effect, ...] = ()
+    buttons: tuple[Button, ...] = ()
+    files: tuple[File, ...] = ()
+    rateable: bool = False
 
 
 Answered = str | Answer | None
 """None means that nothing is to be said."""
 
 Handler = Callable[..., Awaitable[Answered]]
+Completer = Callable[[], Sequence[str]]
+"""Returns what may be typed for an argument, at once: it runs while a person types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +66,46 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command: its name, one line of help, its arguments and the handler that runs it."""
+    """A command: its name, one line of help, its arguments and the handler that runs it.
+
+    `private` keeps its answers between the bot and the person who runs it. `on_message` is its
+    title in the menu of a message, whose text it then takes as its arguments; "" for none.
+    `completers` offer values for arguments by name.
+    """
 
     name: str
     help: str
     parameters: tuple[Parameter, ...]
     handler: Handler
+    private: bool = False
+    on_message: str = ""
+    completers: Mapping[str, Completer] = field(default_factory=dict)
 
     @property
     def usage(self) -> str:
         """Return the name and its arguments: `roll [sides]`."""
         return " ".join([self.name, *(parameter.usage for parameter in self.parameters)])
 
+    def completions(self, parameter: str, typed: str) -> list[str]:
+        """Return what may be meant by `typed` so far: beginnings first, then what holds it."""
+        if parameter in self.completers:
+            known = self.completers[parameter]()
+        else:
+            known = next((p.choices for p in self.parameters if p.name == parameter), ())
+        lowered = typed.lower()
+        found = [value for value in known if lowered in value.lower()]
+        return sorted(found, key=lambda value: not value.lower().startswith(lowered))
 
-def command_from(name: str, help_line: str, handler: Handler) -> Command:
+
+def command_from(
+    name: str,
+    help_line: str,
+    handler: Handler,
+    *,
+    private: bool = False,
+    on_message: str = "",
+    completers: Mapping[str, Completer] | None = None,
+) -> Command:
     """Return the command that `handler` and its signature describe.
 
     The first parameter receives the `Context`; each further one is an argument of type `str`,
@@ -100,7 +136,17 @@ def command_from(name: str, help_line: str, handler: Handler) -> Command:
     parameters = tuple(
         _parameter(name, item, is_last=index == last) for index, item in enumerate(described[1:])
     )
-    return Command(name, help_line, parameters, handler)
+    if unknown := set(completers or ()) - {parameter.name for parameter in parameters}:
+        raise ConfigurationError(
+            f"/{name} has completions for an argument that it does not take: {min(unknown)!r}.",
+            "Name one of the handler's parameters.",
+        )
+    if on_message and not (parameters and parameters[-1].rest):
+        raise ConfigurationError(
+            f"/{name} is to work on messages but takes no text.",
+            "Give its handler a last parameter of type str.",
+        )
+    return Command(name, help_line, parameters, handler, private, on_message, completers or {})
 
 
 class CommandTable:

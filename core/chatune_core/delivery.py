@@ -1,13 +1,14 @@
 """The second pump, from outbox to platform: lease a reply, send it, record the receipt."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import anyio
 from anyio.abc import TaskStatus
 
 from chatune_core.errors import DeliveryRefused, RetryLater
+from chatune_core.fitting import fitted
 from chatune_core.logs import without_text
 from chatune_core.messages import EventKey, MessageKey, Reply
 from chatune_core.ports import Outbox, ReplyLease, Sender
@@ -80,9 +81,10 @@ class Delivery:
         return leases
 
     async def _send(self, lease: ReplyLease) -> None:
-        key, shown = lease.reply.answers, None
+        key, shown = lease.reply.answers, None  # the messages, once they are there
         try:
-            shown = await self._sender_of(lease.reply).deliver(lease.reply)
+            sender = self._sender_of(lease.reply)
+            shown = await sender.deliver(fitted(lease.reply, sender.capabilities))
             await self._record(lease, shown)
         except DeliveryRefused as error:
             logger.error("the reply to %s is parked: %s", key, error)
@@ -104,7 +106,7 @@ class Delivery:
             self._sending -= 1
             self._changed.set()
 
-    async def _record(self, lease: ReplyLease, shown: MessageKey) -> None:
+    async def _record(self, lease: ReplyLease, shown: Sequence[MessageKey]) -> None:
         """Store the receipt, for as long as it takes: only then is the reply never sent again."""
         while True:
             try:

@@ -1,39 +1,36 @@
 """One event to one outcome: a match on its kind."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-from chatune_core.bots import Bot, Context
-from chatune_core.commands import Answer, Answered, CommandTable, bind
+from chatune_core.bots import ActionHandler, Bot, Context, FormHandler
+from chatune_core.commands import Answer, Answered, Command, CommandTable, bind, command_from
 from chatune_core.errors import GenerationFailed, InvalidInput
+from chatune_core.forms import Form, read_form
 from chatune_core.messages import (
     ActionTaken,
+    Attachment,
+    BotRemoved,
     CommandInvoked,
     ConversationId,
+    EventKey,
+    FormSubmitted,
     Inbound,
-    MessageKey,
+    MessageDeleted,
+    MessageEdited,
     MessageReceived,
     ReactionChanged,
     Reply,
     Turn,
 )
-from chatune_core.outcomes import AnswerRated, Outcome
+from chatune_core.outcomes import MessageErased, Outcome, TurnReplaced, WorkspaceErased
 from chatune_core.pipeline import Pipeline
-from chatune_core.ports import History
+from chatune_core.ports import Files, History
+from chatune_core.ratings import CORRECT, Ratings
 from chatune_core.settings import CoreSettings
 from chatune_core.stop import Stop
 
 EMPTY = "That message was empty. Write something, or /help."
-_SCORES = {
-    "👍": 1,
-    "+1": 1,
-    "thumbsup": 1,
-    "good": 1,
-    "👎": -1,
-    "-1": -1,
-    "thumbsdown": -1,
-    "bad": -1,
-}
 _NOTHING = Outcome()
 
 
@@ -45,12 +42,29 @@ class Dispatch:
         commands: CommandTable,
         bot: Bot,
         pipeline: Pipeline,
+        ratings: Ratings,
         history: History,
+        files_of: Callable[[Inbound], Files | None],
         settings: CoreSettings,
-        now: Callable[[], datetime],
     ) -> None:
-        self._commands, self._pipeline, self._history = commands, pipeline, history
-        self._bot, self._settings, self._now = bot, settings, now
+        self._commands, self._bot, self._pipeline = commands, bot, pipeline
+        self._ratings, self._history = ratings, history
+        self._files_of, self._settings = files_of, settings
+        self._actions: Mapping[str, ActionHandler] = {
+            "good": ratings.pressed_good,
+            "bad": ratings.pressed_bad,
+            "again": ratings.pressed_again,
+            **bot.actions,
+        }
+        self._forms: Mapping[str, tuple[Form, FormHandler]] = {
+            CORRECT.name: (CORRECT, ratings.corrected),
+            **bot.forms,
+        }
+        self.forms: Mapping[str, Form] = {name: form for name, (form, _) in self._forms.items()}
+
+    def press_command(self) -> Command:
+        """Return `/press`, which does what a button does where a platform shows none."""
+        return command_from("press", "Press a button by its name.", self._press)
 
     async def outcome_of(self, event: Inbound, stop: Stop) -> Outcome:
         """Return what `event` comes to. What a person did wrong is an answer, not an error.
@@ -65,9 +79,11 @@ class Dispatch:
                 case CommandInvoked():
                     return await self._command(event, event.name, event.arguments, stop)
                 case _:
-                    return await self._other(event, stop)
+                    return await self._handle(event, stop) or await self._other(event, stop)
         except (InvalidInput, GenerationFailed) as error:
-            return Outcome(_reply(event, Answer(str(error), private=True)))
+            # In answer to a message everyone sees what went wrong, as everyone saw the message.
+            private = not isinstance(event, MessageReceived)
+            return Outcome(_reply(event, Answer(str(error), private)))
 
     async def _message(self, message: MessageReceived, stop: Stop) -> Outcome:
         if len(message.text) > self._settings.longest_message:
@@ -81,28 +97,66 @@ class Dispatch:
         handled = await self._handle(message, stop)
         if handled is not None:
             return handled
-        if not message.text.strip():
+        if not message.text.strip() and not message.attachments:
             raise InvalidInput(EMPTY)
-        return await self._pipeline.reply_to(message, stop)
+        return _outcome(message, await self._pipeline.reply_to(message, stop))
 
     async def _command(self, event: Inbound, name: str, arguments: str, stop: Stop) -> Outcome:
         command = self._commands.find(name)
         values = bind(command, arguments, self._commands.prefix)
-        return _outcome(event, await command.handler(Context(event, stop, self), *values))
+        answered = await command.handler(Context(event, stop, self), *values)
+        if command.private and answered is not None:
+            answered = replace(_answer(answered), private=True)
+        return _outcome(event, answered)
 
     async def _other(self, event: Inbound, stop: Stop) -> Outcome:
-        handled = await self._handle(event, stop)
-        if handled is not None:
-            return handled
         match event:
+            case ActionTaken():
+                return await self._action(event, event.action, event.value, stop)
+            case FormSubmitted():
+                return await self._form(event, event.form, event.value, event.fields, stop)
             case ReactionChanged():
-                score = _SCORES.get(event.emoji, 0) if event.added else 0
-                known = event.emoji in _SCORES
-                return await self._rate(event, event.message, score) if known else _NOTHING
-            case ActionTaken() if event.action in _SCORES:
-                return await self._rate(event, event.message, _SCORES[event.action])
+                return Outcome(effects=await self._ratings.reacted(event))
+            case MessageEdited():
+                said = EventKey(event.message)
+                turn = Turn(said, event.conversation, event.user, "user", event.text, event.at)
+                return Outcome(effects=(TurnReplaced(turn),))
+            case MessageDeleted():
+                gone = MessageErased(event.conversation, EventKey(event.message))
+                return Outcome(effects=(gone,))
+            case BotRemoved():
+                return Outcome(effects=(WorkspaceErased(event.workspace),))
             case _:
                 return _NOTHING
+
+    async def _action(self, event: Inbound, action: str, value: str, stop: Stop) -> Outcome:
+        handler = self._actions.get(action)
+        if handler is None:
+            raise InvalidInput("That button does nothing any more.")
+        return _outcome(event, await handler(Context(event, stop, self), value))
+
+    async def _form(
+        self,
+        event: Inbound,
+        name: str,
+        value: str,
+        fields: tuple[tuple[str, str], ...],
+        stop: Stop,
+    ) -> Outcome:
+        if name not in self._forms:
+            raise InvalidInput("That form does nothing any more.")
+        answered = await self._forms[name][1](Context(event, stop, self), value, dict(fields))
+        return _outcome(event, answered)
+
+    async def _press(self, context: Context, button: str, text: str = "") -> Answered:
+        """See `chatune_core.fitting`, which says what to type here."""
+        action, _, value = button.partition("=")
+        if action in self._forms:
+            form, submitted = self._forms[action]
+            return await submitted(context, value, dict(read_form(form, text)))
+        if action not in self._actions:
+            raise InvalidInput(f"There is no button called {action[:40]!r}.")
+        return await self._actions[action](context, value)
 
     async def _handle(self, event: Inbound, stop: Stop) -> Outcome | None:
         for handler in self._bot.handlers.get(type(event), ()):
@@ -110,12 +164,6 @@ class Dispatch:
             if answered is not None:
                 return _outcome(event, answered)
         return None
-
-    async def _rate(self, event: Inbound, message: MessageKey, score: int) -> Outcome:
-        answer = await self._history.answer_shown_as(message)
-        if answer is None:
-            return _NOTHING
-        return Outcome(effects=(AnswerRated(answer, event.user, score, self._now()),))
 
     async def ask(self, event: Inbound, prompt: str, stop: Stop) -> str:
         """See `Services.ask`."""
@@ -125,13 +173,34 @@ class Dispatch:
         """See `Services.history`."""
         return await self._history.recent(conversation, limit)
 
+    async def read(self, event: Inbound, attachment: Attachment) -> bytes:
+        """See `Services.read`."""
+        files = self._files_of(event)
+        if files is None:
+            raise InvalidInput("Files cannot be read here.")
+        return await files.read(attachment, self._settings.largest_file)
+
 
 def _outcome(event: Inbound, answered: Answered) -> Outcome:
     if answered is None:
         return _NOTHING
-    answer = Answer(answered) if isinstance(answered, str) else answered
-    return Outcome(_reply(event, answer) if answer.text else None, answer.effects)
+    answer = _answer(answered)
+    return Outcome(_reply(event, answer) if answer.text or answer.files else None, answer.effects)
+
+
+def _answer(answered: str | Answer) -> Answer:
+    return Answer(answered) if isinstance(answered, str) else answered
 
 
 def _reply(event: Inbound, answer: Answer) -> Reply:
-    return Reply(event.key, event.conversation, event.user, answer.text, answer.private)
+    return Reply(
+        event.key,
+        event.conversation,
+        event.user,
+        answer.text,
+        answer.private,
+        event.via,
+        answer.buttons,
+        answer.files,
+        answer.rateable,
+    )

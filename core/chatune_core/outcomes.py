@@ -1,10 +1,18 @@
 """What an event came to: a reply and effects, committed together or not at all."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from chatune_core.generation.requests import ChatMessage, LoraId, Sampling
-from chatune_core.messages import ConversationId, EventKey, Reply, Turn, UserId
+from chatune_core.messages import (
+    ConversationId,
+    EventKey,
+    Reply,
+    Turn,
+    UserId,
+    WorkspaceId,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +23,18 @@ class TurnSaid:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnReplaced:
+    """`turn` takes the place of the turn with the same event and role, where there is one."""
+
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationMade:
     """Full provenance of one completion, keyed by the event that it answers.
+
+    `question` is the event whose message was answered: `event` itself, but for an answer that
+    was asked for again.
 
     `finish` is a `FinishReason` or "stopped". Durations are seconds. `prompt` and `completion`
     are text of `user` and encrypted with their key.
@@ -38,6 +56,7 @@ class GenerationMade:
     queued_s: float
     first_token_s: float
     total_s: float
+    question: EventKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +74,38 @@ class AnswerRated:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerCorrected:
+    """`user` says what the answer to `answers` should have been; a later one replaces it."""
+
+    answers: EventKey
+    user: UserId
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationReset:
     """Earlier turns of the conversation leave the prompt; they are erased, not hidden."""
 
     conversation: ConversationId
+
+
+@dataclass(frozen=True, slots=True)
+class MessageErased:
+    """The message behind `event` is gone: its turns, its generation and every prompt with it.
+
+    Prompts of the conversation that were kept since then may quote it, so they go too.
+    """
+
+    conversation: ConversationId
+    event: EventKey
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceErased:
+    """Everything of the workspace goes: its conversations, and people known by it alone."""
+
+    workspace: WorkspaceId
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +116,36 @@ class ModelChosen:
     model: str
 
 
-Effect = TurnSaid | GenerationMade | AnswerRated | ConversationReset | ModelChosen
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Who did what to what. `details` are plain facts and never message text."""
+
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    details: Mapping[str, str | int | float | bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """An entry for the audit log."""
+
+    entry: AuditEntry
+
+
+Effect = (
+    TurnSaid
+    | TurnReplaced
+    | GenerationMade
+    | AnswerRated
+    | AnswerCorrected
+    | ConversationReset
+    | MessageErased
+    | WorkspaceErased
+    | ModelChosen
+    | Audited
+)
 
 
 @dataclass(frozen=True, slots=True)

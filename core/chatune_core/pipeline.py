@@ -5,7 +5,9 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chatune_core.errors import QueueFull
+from chatune_core.attachments import read_texts
+from chatune_core.commands import Answer
+from chatune_core.errors import InvalidInput, QueueFull
 from chatune_core.generation.requests import (
     ChatMessage,
     Delta,
@@ -14,15 +16,17 @@ from chatune_core.generation.requests import (
     Priority,
     Queued,
     RequestId,
+    Sampling,
 )
-from chatune_core.messages import Inbound, MessageReceived, Reply, Turn
-from chatune_core.outcomes import GenerationMade, Outcome, TurnSaid
-from chatune_core.ports import Generator, History, Sender
+from chatune_core.messages import EventKey, Inbound, MessageReceived, Turn
+from chatune_core.outcomes import GenerationMade, TurnReplaced, TurnSaid
+from chatune_core.ports import Files, Generator, History, Sender
 from chatune_core.prompt import Prompt, build_prompt
 from chatune_core.settings import CoreSettings
 from chatune_core.stop import Stop
 
 NOTHING_SAID = "I have no answer to that. Please try again, or say it in other words."
+_VARIED = 0.7  # the least temperature at which "again" says something else
 _ENDINGS = {
     "stop": "",
     "length": " …",
@@ -53,57 +57,106 @@ class Pipeline:
         generators: Mapping[str, Generator],
         default_model: str,
         sender_of: Callable[[Inbound], Sender],
+        files_of: Callable[[Inbound], Files | None],
         settings: CoreSettings,
         now: Callable[[], datetime],
     ) -> None:
         """Use `generators` by configured name; `default_model` is one of them."""
         self._history, self._generators, self._default = history, generators, default_model
-        self._sender_of, self._settings, self._now = sender_of, settings, now
+        self._sender_of, self._files_of = sender_of, files_of
+        self._settings, self._now = settings, now
 
-    async def reply_to(self, message: MessageReceived, stop: Stop) -> Outcome:
-        """Return the reply to `message` with what is to be recorded, previewing it on the way.
+    async def reply_to(self, message: MessageReceived, stop: Stop) -> Answer:
+        """Return the answer to `message` with what is to be recorded, previewing it on the way.
 
         Raises:
             InvalidInput: the message cannot be answered as it is.
             RetryLater: the model cannot be reached at present.
             GenerationFailed: the model cannot answer this.
         """
-        generator = await self._generator_for(message)
+        attached = await read_texts(message.attachments, self._files_of(message))
+        asked = "\n\n".join(part for part in (message.text, attached.prompt) if part.strip())
+        if not asked:
+            return Answer(attached.notice)
         turns = await self._history.recent(message.conversation, self._settings.history_turns)
-        prompt = build_prompt(
-            self._settings.persona,
-            turns,
-            message.text,
-            count=generator.count_tokens,
-            context_tokens=generator.context_tokens,
-            completion_tokens=self._settings.sampling.max_tokens,
+        question = Turn(message.key, message.conversation, message.user, "user", asked, message.at)
+        made = await self._make(message, turns, question, self._settings.sampling, stop)
+        effects = [TurnSaid(question), *([TurnSaid(made.turn)] if made.turn else [])]
+        shown = "\n\n".join(part for part in (made.shown, attached.notice) if part)
+        return Answer(
+            shown,
+            effects=(*effects, made.provenance) if made.turn else (),
+            rateable=made.turn is not None,
         )
-        completion = await self._complete(generator, prompt, message, stop)
-        return self._outcome(message, generator, prompt.messages, completion)
+
+    async def again(self, event: Inbound, answered: EventKey, stop: Stop) -> Answer:
+        """Return another answer to the question that `answered` was the answer to.
+
+        In the history it takes the place of the earlier one.
+
+        Raises:
+            InvalidInput: the question is too far back, or forgotten.
+            RetryLater, GenerationFailed: as for `reply_to`.
+        """
+        root = await self._history.question_of(answered) or answered
+        turns = await self._history.recent(event.conversation, self._settings.history_turns)
+        places = [i for i, turn in enumerate(turns) if (turn.event, turn.role) == (root, "user")]
+        if not places:
+            raise InvalidInput("That question is too far back, or forgotten. Please ask it again.")
+        question, before = turns[places[0]], turns[: places[0]]
+        sampling = self._settings.sampling
+        varied = replace(sampling, seed=None, temperature=max(sampling.temperature, _VARIED))
+        made = await self._make(event, before, question, varied, stop)
+        effects = (TurnReplaced(made.turn), made.provenance) if made.turn else ()
+        return Answer(made.shown, effects=effects, rateable=made.turn is not None)
 
     async def ask(self, event: Inbound, text: str, stop: Stop) -> str:
         """Return the model's answer to `text` alone, previewed as the answer to `event`."""
         generator = await self._generator_for(event)
-        prompt = build_prompt(
+        prompt = self._prompt(generator, (), text)
+        sampling = self._settings.sampling
+        return (await self._complete(generator, prompt, event, sampling, stop)).text
+
+    async def _make(
+        self,
+        event: Inbound,
+        before: Sequence[Turn],
+        question: Turn,
+        sampling: Sampling,
+        stop: Stop,
+    ) -> "_Made":
+        generator = await self._generator_for(event)
+        prompt = self._prompt(generator, before, question.text)
+        completion = await self._complete(generator, prompt, event, sampling, stop)
+        said, finish, at = completion.text.strip(), completion.finish, self._now()
+        shown = (said or ("" if finish != "stop" else NOTHING_SAID)) + _ENDINGS[finish]
+        turn = replace(question, role="assistant", text=said, at=at) if said else None
+        provenance = _provenance(
+            event, question.event, generator, sampling, prompt.messages, completion, at
+        )
+        return _Made(shown.strip(), turn, provenance)
+
+    def _prompt(self, generator: Generator, before: Sequence[Turn], text: str) -> Prompt:
+        return build_prompt(
             self._settings.persona,
-            (),
+            before,
             text,
             count=generator.count_tokens,
             context_tokens=generator.context_tokens,
             completion_tokens=self._settings.sampling.max_tokens,
         )
-        return (await self._complete(generator, prompt, event, stop)).text
 
     async def _generator_for(self, event: Inbound) -> Generator:
         chosen = await self._history.chosen_model(event.conversation)
         return self._generators.get(chosen or "", self._generators[self._default])
 
     async def _complete(
-        self, generator: Generator, prompt: Prompt, event: Inbound, stop: Stop
+        self, generator: Generator, prompt: Prompt, event: Inbound, sampling: Sampling, stop: Stop
     ) -> Completion:
         sender = self._sender_of(event)
+        sender.waiting(event, 0)
         text, finished = "", None
-        request = self._request(prompt, event)
+        request = self._request(prompt, event, sampling)
         try:
             with stop.watched():
                 async with aclosing(generator.stream(request)) as events:
@@ -111,68 +164,56 @@ class Pipeline:
                         match item:
                             case Delta():
                                 text += item.text
-                                sender.preview(event.key, event.conversation, text)
+                                sender.preview(event, text)
                             case Queued():
-                                sender.waiting(event.key, event.conversation, item.position)
+                                sender.waiting(event, item.position)
                             case Finished():
                                 finished = item
         except QueueFull as full:
-            sender.waiting(event.key, event.conversation, full.waiting + 1)
+            sender.waiting(event, full.waiting + 1)
             raise
         return Completion(text, finished)
 
-    def _request(self, prompt: Prompt, event: Inbound) -> GenerationRequest:
+    def _request(self, prompt: Prompt, event: Inbound, sampling: Sampling) -> GenerationRequest:
         return GenerationRequest(
             RequestId(event.key),
             prompt.messages,
-            replace(self._settings.sampling, max_tokens=prompt.completion_tokens),
+            replace(sampling, max_tokens=prompt.completion_tokens),
             event.user,
             event.conversation,
             Priority.INTERACTIVE,
             self._settings.deadline,
         )
 
-    def _outcome(
-        self,
-        message: MessageReceived,
-        generator: Generator,
-        prompt: Sequence[ChatMessage],
-        completion: Completion,
-    ) -> Outcome:
-        said, finish, at = completion.text.strip(), completion.finish, self._now()
-        shown = (said or ("" if finish != "stop" else NOTHING_SAID)) + _ENDINGS[finish]
-        reply = Reply(message.key, message.conversation, message.user, shown.strip())
-        if not said:
-            return Outcome(reply)
-        line = (message.key, message.conversation, message.user)
-        return Outcome(
-            reply,
-            (
-                TurnSaid(Turn(*line, "user", message.text, message.at)),
-                TurnSaid(Turn(*line, "assistant", said, at)),
-                _provenance(message, generator, self._settings, prompt, completion, at),
-            ),
-        )
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What is shown, the turn that was said (None if nothing was), and how it came about."""
+
+    shown: str
+    turn: Turn | None
+    provenance: GenerationMade
 
 
 def _provenance(
-    message: MessageReceived,
+    event: Inbound,
+    question: EventKey,
     generator: Generator,
-    settings: CoreSettings,
+    sampling: Sampling,
     prompt: Sequence[ChatMessage],
     completion: Completion,
     at: datetime,
 ) -> GenerationMade:
     finished = completion.finished
     return GenerationMade(
-        event=message.key,
-        conversation=message.conversation,
-        user=message.user,
+        event=event.key,
+        conversation=event.conversation,
+        user=event.user,
         at=at,
         model=finished.model if finished else generator.model,
         lora=finished.lora if finished else None,
-        sampling=settings.sampling,
-        seed=finished.seed if finished else (settings.sampling.seed or 0),
+        sampling=sampling,
+        seed=finished.seed if finished else (sampling.seed or 0),
         prompt=tuple(prompt),
         completion=completion.text,
         finish=completion.finish,
@@ -181,4 +222,5 @@ def _provenance(
         queued_s=finished.queued_s if finished else 0.0,
         first_token_s=finished.first_token_s if finished else 0.0,
         total_s=finished.total_s if finished else 0.0,
+        question=question,
     )

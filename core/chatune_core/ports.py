@@ -7,11 +7,14 @@ platform that is down); whatever was asked has then not happened.
 import enum
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Protocol
 
+from chatune_core.commands import CommandTable
+from chatune_core.forms import Form
 from chatune_core.generation.requests import ChatMessage, GenerationEvent, GenerationRequest
 from chatune_core.messages import (
+    Attachment,
     ConversationId,
     EventKey,
     Inbound,
@@ -21,7 +24,7 @@ from chatune_core.messages import (
     Turn,
     UserId,
 )
-from chatune_core.outcomes import Outcome
+from chatune_core.outcomes import AuditEntry, Outcome
 from chatune_core.privacy import ErasureReceipt, PersonalRecord, Purpose
 
 
@@ -61,7 +64,7 @@ class Inbox(Protocol):
     async def lease(self, limit: int) -> Sequence[EventLease]:
         """Claim up to `limit` events, oldest first, for the lease time.
 
-        An event may be claimed when it is unfinished, not claimed (or its lease ran out), not
+        Only events of the platforms that the store was opened for are claimed. An event may be claimed when it is unfinished, not claimed (or its lease ran out), not
         held back by `release`, and every earlier event of its conversation has ended.
         `StopRequested` alone is claimable at once whatever its conversation does, and never
         blocks the conversation.
@@ -103,11 +106,14 @@ class Outbox(Protocol):
     """Durable queue of replies that the platform has not confirmed, ordered per conversation."""
 
     async def lease(self, limit: int) -> Sequence[ReplyLease]:
-        """Claim up to `limit` replies, oldest first; one per conversation, earlier ones first."""
+        """Claim up to `limit` replies, oldest first; one per conversation, earlier ones first.
+
+        Only replies of the platforms that the store was opened for are claimed.
+        """
         ...
 
-    async def delivered(self, lease: ReplyLease, message: MessageKey) -> None:
-        """Record that the platform shows the reply as `message`."""
+    async def delivered(self, lease: ReplyLease, messages: Sequence[MessageKey]) -> None:
+        """Record that the platform shows the reply as `messages`, more than one if it was long."""
         ...
 
     async def release(self, lease: ReplyLease, after: timedelta) -> None:
@@ -132,6 +138,13 @@ class History(Protocol):
 
     async def answer_shown_as(self, message: MessageKey) -> EventKey | None:
         """Return the event whose generated answer the platform shows as `message`."""
+        ...
+
+    async def question_of(self, answer: EventKey) -> EventKey | None:
+        """Return the event whose message the generated answer to `answer` answers.
+
+        That is `answer` itself, but for an answer that was asked for again.
+        """
         ...
 
     async def chosen_model(self, conversation: ConversationId) -> str | None:
@@ -172,26 +185,101 @@ class Generator(Protocol):
         ...
 
 
+class Intake(Protocol):
+    """Where adapters hand in what happened, and what they may offer to people."""
+
+    @property
+    def commands(self) -> CommandTable:
+        """The commands, to register with a platform and to complete."""
+        ...
+
+    @property
+    def forms(self) -> Mapping[str, Form]:
+        """The forms by name; a button whose action is such a name opens it at once."""
+        ...
+
+    async def receive(self, event: Inbound) -> bool:
+        """Store `event`; return False if it was stored before. Durable on return.
+
+        Raises:
+            RetryLater: it could not be stored; tell the platform to deliver it again.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a platform can show; `chatune_core.fitting` puts into words what it cannot."""
+
+    buttons: bool
+    files: bool
+
+
 class Sender(Protocol):
     """One platform's way out."""
 
-    def preview(self, answers: EventKey, conversation: ConversationId, text: str) -> None:
-        """Show unfinished text (the whole of it so far); lossy, never blocks, never raises."""
+    @property
+    def capabilities(self) -> Capabilities:
+        """What replies to `deliver` may hold."""
         ...
 
-    def waiting(self, answers: EventKey, conversation: ConversationId, position: int) -> None:
-        """Show that the answer waits, `position` in line; lossy, never blocks, never raises."""
+    def preview(self, event: Inbound, text: str) -> None:
+        """Show the unfinished answer to `event` (the whole of it so far).
+
+        Lossy, never blocks, never raises.
+        """
         ...
 
-    async def deliver(self, reply: Reply) -> MessageKey:
+    def waiting(self, event: Inbound, position: int) -> None:
+        """Show that the answer to `event` waits, `position` in line; 0 means: it is being made.
+
+        Lossy, never blocks, never raises.
+        """
+        ...
+
+    async def deliver(self, reply: Reply) -> Sequence[MessageKey]:
         """Post the final text, or turn the preview of `reply.answers` into it.
 
-        Safe to repeat for the same `reply.answers` as far as the platform allows.
+        Safe to repeat for the same `reply.answers` as far as the platform allows. Returns the
+        messages that show it, in order.
 
         Raises:
-            RetryLater: an outage or a limit.
+            RetryLater: an outage or a limit; nobody else waits for this one.
             DeliveryRefused: the platform will never accept it.
         """
+        ...
+
+
+class Files(Protocol):
+    """One platform's store of what people attach."""
+
+    async def read(self, attachment: Attachment, limit_bytes: int) -> bytes:
+        """Return the whole file.
+
+        Raises:
+            InvalidInput: it is larger than the limit, or it is gone.
+            RetryLater: an outage or a limit.
+        """
+        ...
+
+
+class KeyValues(Protocol):
+    """Small values by name, encrypted at rest: bookmarks of adapters, installations."""
+
+    async def get(self, name: str) -> str | None:
+        """Return the value called `name`."""
+        ...
+
+    async def put(self, name: str, value: str) -> None:
+        """Store `value` under `name`, over an earlier one."""
+        ...
+
+    async def delete(self, name: str) -> None:
+        """Remove the value; nothing happens if there is none."""
+        ...
+
+    async def names(self, prefix: str) -> Sequence[str]:
+        """Return the names that begin with `prefix`, sorted."""
         ...
 
 
@@ -205,17 +293,6 @@ class Consents(Protocol):
     async def record(self, user: UserId, purpose: Purpose, granted: bool, source: str) -> None:
         """Record a decision of `user`, given through `source` (an event key, a command line)."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """Who did what to what. `details` are plain facts and never message text."""
-
-    at: datetime
-    actor: str
-    action: str
-    subject: str
-    details: Mapping[str, str | int | float | bool]
 
 
 class AuditLog(Protocol):

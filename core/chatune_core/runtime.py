@@ -12,9 +12,13 @@ from chatune_core.builtin import Builtins
 from chatune_core.commands import CommandTable
 from chatune_core.delivery import Delivery
 from chatune_core.dispatch import Dispatch
+from chatune_core.fitting import STOP
+from chatune_core.forms import Form
 from chatune_core.messages import (
+    ActionTaken,
     CommandInvoked,
     EventKey,
+    FormSubmitted,
     Inbound,
     MessageEdited,
     MessageReceived,
@@ -23,7 +27,8 @@ from chatune_core.messages import (
 )
 from chatune_core.outcomes import Outcome
 from chatune_core.pipeline import Pipeline
-from chatune_core.ports import Generator, History, Inbox, Ledger, Outbox, Sender
+from chatune_core.ports import Files, Generator, History, Inbox, Ledger, Outbox, Sender
+from chatune_core.ratings import Ratings
 from chatune_core.settings import CoreSettings
 from chatune_core.signal import Signal
 from chatune_core.text import clean
@@ -47,20 +52,29 @@ class Runtime:
         generators: Mapping[str, Generator],
         default_model: str,
         senders: Mapping[str, Sender],
+        files: Mapping[str, Files],
         bot: Bot,
         settings: CoreSettings,
         now: Callable[[], datetime],
         prefix: str = "/",
     ) -> None:
-        """Use `senders` by platform: the part of a `ConversationId` before its first colon."""
-        self._inbox, self._settings, self._senders = inbox, settings, senders
+        """Use `senders` and `files` by platform: a `ConversationId` before its first colon."""
+        self._inbox, self._settings = inbox, settings
+        self._senders, self._files = senders, files
         self.commands = CommandTable(prefix)
         self._stop_line = f"{prefix}stop"
         builtins = Builtins(self.commands, history, generators, default_model, now)
-        for command in [*builtins.commands(), *bot.commands]:
+        pipeline = Pipeline(
+            history, generators, default_model, self._sender_of, self._files_of, settings, now
+        )
+        ratings = Ratings(history, pipeline, settings, now)
+        dispatch = Dispatch(
+            self.commands, bot, pipeline, ratings, history, self._files_of, settings
+        )
+        self.forms: Mapping[str, Form] = dispatch.forms
+        own = [*builtins.commands(), *ratings.commands(), dispatch.press_command()]
+        for command in [*own, *bot.commands]:
             self.commands.add(command)
-        pipeline = Pipeline(history, generators, default_model, self._sender_of, settings, now)
-        dispatch = Dispatch(self.commands, bot, pipeline, history, settings, now)
         self._worker = Worker(inbox, ledger, dispatch, settings, self._turn_ended)
         self._delivery = Delivery(outbox, self._sender_of, settings, self._event_ended)
         self._awaited: set[EventKey] = set()
@@ -114,20 +128,19 @@ class Runtime:
 
     def _admitted(self, event: Inbound) -> Inbound:
         """Return `event` with clean text, and a request to stop as `StopRequested`."""
+        event = _cleaned(event)
         match event:
-            case MessageReceived() | MessageEdited():
-                text = clean(event.text)
-                if text is not event.text:
-                    event = replace(event, text=text)
-                stops = text[: len(self._stop_line)].lower() == self._stop_line and self._is_stop(
-                    text
-                )
+            case MessageReceived(text=text):
+                begins = text[: len(self._stop_line)].lower() == self._stop_line
+                stops = begins and self._is_stop(text)
             case CommandInvoked():
                 stops = event.name == "stop"
+            case ActionTaken():
+                stops = event.action == STOP.action
             case _:
                 stops = False
         if stops:
-            return StopRequested(event.key, event.conversation, event.user, event.at)
+            return StopRequested(event.key, event.conversation, event.user, event.at, event.via)
         return event
 
     def _is_stop(self, text: str) -> bool:
@@ -136,6 +149,9 @@ class Runtime:
 
     def _sender_of(self, item: Inbound | Reply) -> Sender:
         return self._senders[item.conversation.partition(":")[0]]
+
+    def _files_of(self, event: Inbound) -> Files | None:
+        return self._files.get(event.conversation.partition(":")[0])
 
     def _turn_ended(self, event: Inbound, outcome: Outcome) -> None:
         if outcome.reply is None:
@@ -147,3 +163,17 @@ class Runtime:
     def _event_ended(self, key: EventKey) -> None:
         self._awaited.discard(key)
         self._progress.set()
+
+
+def _cleaned(event: Inbound) -> Inbound:
+    match event:
+        case MessageReceived() | MessageEdited():
+            text = clean(event.text)
+            return event if text is event.text else replace(event, text=text)
+        case CommandInvoked():
+            arguments = clean(event.arguments)
+            return event if arguments is event.arguments else replace(event, arguments=arguments)
+        case FormSubmitted():
+            return replace(event, fields=tuple((name, clean(text)) for name, text in event.fields))
+        case _:
+            return event

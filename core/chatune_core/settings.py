@@ -15,7 +15,8 @@ class CoreSettings:
     """How the core answers and how it works through its queues.
 
     persona: the system prompt. deadline: the longest one answer may take, waiting included.
-    longest_message: characters; a longer one is answered with a clear line. history_turns: how
+    longest_message: characters; a longer one is answered with a clear line. largest_file: bytes
+    that a handler may read of one attachment. history_turns: how
     many turns are read at most; the token budget decides how many are used. lanes: turns in
     flight in this process. lease_for: how long a claim lasts without a renewal; a third of it
     passes between renewals. poll: how often idle pumps look for work that other processes left.
@@ -26,6 +27,7 @@ class CoreSettings:
     sampling: Sampling = field(default_factory=Sampling)
     deadline: timedelta | None = timedelta(minutes=5)
     longest_message: int = 32_000
+    largest_file: int = 8 * 1024 * 1024
     history_turns: int = 40
     lanes: int = 256
     lease_for: timedelta = timedelta(seconds=60)

@@ -111,7 +111,8 @@ class Worker:
         if stopped in self._running:  # if not, it runs in another process, whose renewal tells it
             self._running[stopped][1].request()
         text = "Stopped." if stopped else "There is nothing to stop."
-        return Outcome(Reply(event.key, event.conversation, event.user, text, private=True))
+        line = (event.key, event.conversation, event.user)
+        return Outcome(Reply(*line, text, private=True, via=event.via))
 
     async def _commit(self, lease: EventLease, outcome: Outcome) -> None:
         """Commit for as long as it takes: what the model has said is not thrown away."""
@@ -133,7 +134,8 @@ class Worker:
         if lease.attempt < self._settings.attempts:
             await self._give_back(lease, timedelta(seconds=2.0**lease.attempt))
         else:
-            reply = Reply(event.key, event.conversation, event.user, APOLOGY)
+            line = (event.key, event.conversation, event.user)
+            reply = Reply(*line, APOLOGY, via=event.via, failed=True)
             await self._commit(lease, Outcome(reply))
 
     async def _give_back(self, lease: EventLease, after: timedelta) -> None:
