@@ -1,0 +1,1 @@
+"""Protocol servers on loopback, for testing a bot over the real wire; one subpackage each."""

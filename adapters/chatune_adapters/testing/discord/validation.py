@@ -1,0 +1,125 @@
+"""The limits of a message: text, embeds, components, choices."""
+
+from chatune_adapters.testing.discord.entities import Json, flat
+from chatune_adapters.testing.discord.errors import invalid_form
+
+CONTENT_CHARS, EMBEDS, EMBED_CHARS = 2000, 10, 6000
+ROWS, BUTTONS_PER_ROW, CUSTOM_ID_CHARS, CHOICES = 5, 5, 100, 25
+COMPONENTS_V2 = 40
+ROW, BUTTON, TEXT_INPUT = 1, 2, 4
+SELECTS = (3, 5, 6, 7, 8)
+LINK_STYLE, PREMIUM_STYLE = 5, 6
+NONCE_CHARS = 25
+
+
+def check_message(body: Json, *, v2: bool = False) -> None:
+    """Raise the form error for the first limit that the message `body` passes."""
+    at_most(body.get("content") or "", CONTENT_CHARS, "content")
+    nonce = str(body.get("nonce") or "")
+    at_most(nonce, NONCE_CHARS, "nonce")
+    _check_embeds(body.get("embeds") or [])
+    _check_components(body.get("components") or [], v2=v2)
+
+
+def at_most(text: object, limit: int, *path: str | int) -> None:
+    """Raise the form error for `path` if `text` is no string of at most `limit` characters."""
+    if not isinstance(text, str):
+        raise invalid_form(
+            *path, code="STRING_TYPE_CONVERT", message=f"Could not interpret {text!r} as string."
+        )
+    if len(text) > limit:
+        raise invalid_form(
+            *path,
+            code="BASE_TYPE_MAX_LENGTH",
+            message=f"Must be {limit} or fewer in length.",
+        )
+
+
+def _check_embeds(embeds: list[Json]) -> None:
+    _sized(embeds, 0, EMBEDS, "embeds")
+    if sum(map(_embed_chars, embeds)) > EMBED_CHARS:
+        raise invalid_form(
+            "embeds",
+            code="MAX_EMBED_SIZE_EXCEEDED",
+            message=f"Embed size exceeds maximum size of {EMBED_CHARS}",
+        )
+
+
+def _embed_chars(embed: Json) -> int:
+    texts = [embed.get("title"), embed.get("description")]
+    texts += [
+        (embed.get(part) or {}).get(key) for part, key in (("footer", "text"), ("author", "name"))
+    ]
+    texts += [field.get(key) for field in embed.get("fields", []) for key in ("name", "value")]
+    return sum(len(text) for text in texts if text)
+
+
+def _check_components(components: list[Json], *, v2: bool) -> None:
+    if v2:
+        if len(flat(components)) > COMPONENTS_V2:
+            raise invalid_form(
+                "components",
+                code="COMPONENT_MAX_TOTAL_COMPONENTS_EXCEEDED",
+                message=f"Must be {COMPONENTS_V2} or fewer components in total.",
+            )
+    else:
+        _sized(components, 0, ROWS, "components")
+        for index, component in enumerate(components):
+            if component.get("type") != ROW:
+                raise invalid_form(
+                    "components",
+                    index,
+                    "type",
+                    code="UNION_TYPE_CHOICES",
+                    message="Value of field \"type\" must be one of ('1',).",
+                )
+    for index, component in enumerate(components):
+        if component.get("type") == ROW:
+            _check_row(component, "components", index, "components")
+    check_custom_ids(components)
+
+
+def _check_row(row: Json, *path: str | int) -> None:
+    children = row.get("components", [])
+    wide = any(child.get("type") in SELECTS for child in children)
+    _sized(children, 1, 1 if wide else BUTTONS_PER_ROW, *path)
+
+
+def check_custom_ids(components: list[Json]) -> None:
+    """Raise the form error unless every interactive component has a custom id of its own."""
+    seen: set[str] = set()
+    for component in flat(components):
+        if not _needs_custom_id(component):
+            continue
+        custom_id = component.get("custom_id") or ""
+        path = ("components", "custom_id")
+        if not custom_id:
+            raise invalid_form(*path, code="BASE_TYPE_REQUIRED", message="This field is required")
+        at_most(custom_id, CUSTOM_ID_CHARS, *path)
+        if custom_id in seen:
+            raise invalid_form(
+                *path,
+                code="COMPONENT_CUSTOM_ID_DUPLICATED",
+                message="Component custom id cannot be duplicated",
+            )
+        seen.add(custom_id)
+
+
+def _needs_custom_id(component: Json) -> bool:
+    if component.get("type") == BUTTON:
+        return component.get("style") not in (LINK_STYLE, PREMIUM_STYLE)
+    return component.get("type") in (TEXT_INPUT, *SELECTS)
+
+
+def check_choices(choices: list[Json]) -> None:
+    """Raise the form error if an autocomplete answer has too many choices."""
+    _sized(choices, 0, CHOICES, "data", "choices")
+
+
+def _sized(values: list[Json], least: int, most: int, *path: str | int) -> None:
+    if not least <= len(values) <= most:
+        raise invalid_form(
+            *path,
+            code="BASE_TYPE_BAD_LENGTH",
+            message=f"Must be between {least} and {most} in length.",
+        )
