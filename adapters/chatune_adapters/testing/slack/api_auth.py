@@ -1,0 +1,118 @@
+"""Methods on tokens, workspaces, users and connections."""
+
+from chatune_adapters.testing.slack.calls import ApiError, Call, Method, Methods
+from chatune_adapters.testing.slack.payloads import team_json, user_json
+from chatune_adapters.testing.slack.world import Json, Team, World
+
+
+def install(world: World, team: Team) -> None:
+    """Install the app into a workspace, again if need be, with a fresh token."""
+    team.bot_token = world.secret(f"xoxb-{team.id}-")
+    team.installed = True
+    world.tokens[team.bot_token] = team
+
+
+def retire_token(world: World, team: Team, error: str) -> None:
+    """Let the bot token answer with this error from now on."""
+    world.tokens.pop(team.bot_token, None)
+    world.dead_tokens[team.bot_token] = error
+
+
+async def _auth_test(call: Call) -> Json:
+    team = call.workspace
+    return {
+        "url": f"{call.site.origin}/",
+        "team": team.name,
+        "user": team.bot.name,
+        "team_id": team.id,
+        "user_id": team.bot.id,
+        "bot_id": team.bot_id,
+        "is_enterprise_install": False,
+    }
+
+
+async def _auth_revoke(call: Call) -> Json:
+    if not call.flag("test"):
+        retire_token(call.world, call.workspace, "token_revoked")
+    return {"revoked": not call.flag("test")}
+
+
+async def _connections_open(call: Call) -> Json:
+    if not call.site.sockets.enabled:
+        raise ApiError("access_denied")
+    ticket = call.site.sockets.new_ticket()
+    origin = call.site.origin.replace("http", "ws", 1)
+    return {"url": f"{origin}/link/?ticket={ticket}&app_id={call.world.app.id}"}
+
+
+async def _oauth_access(call: Call) -> Json:
+    app = call.world.app
+    given = call.maybe("client_id"), call.maybe("client_secret")
+    if given[0] != app.client_id:
+        raise ApiError("invalid_client_id")
+    if given[1] != app.client_secret:
+        raise ApiError("bad_client_secret")
+    team = call.world.install_codes.pop(call.maybe("code") or "", None)
+    if team is None:
+        raise ApiError("invalid_code")
+    install(call.world, team)
+    installer = next(
+        one.id for one in call.world.users.values() if one.team_id == team.id and not one.is_bot
+    )
+    return {
+        "access_token": team.bot_token,
+        "token_type": "bot",
+        "scope": ",".join(sorted(team.scopes)),
+        "bot_user_id": team.bot.id,
+        "app_id": app.id,
+        "team": {"id": team.id, "name": team.name},
+        "enterprise": None,
+        "is_enterprise_install": False,
+        "authed_user": {"id": installer},
+    }
+
+
+async def _team_info(call: Call) -> Json:
+    if call.maybe("team") not in (None, call.workspace.id):
+        raise ApiError("team_not_found")
+    return {"team": team_json(call.workspace)}
+
+
+async def _users_info(call: Call) -> Json:
+    user = user_json(call.user())
+    if "users:read.email" not in call.workspace.scopes:
+        del user["profile"]["email"]
+    return {"user": user}
+
+
+async def _bots_info(call: Call) -> Json:
+    team = call.workspace
+    if call.maybe("bot") not in (None, team.bot_id):
+        raise ApiError("bot_not_found")
+    return {
+        "bot": {
+            "id": team.bot_id,
+            "app_id": call.world.app.id,
+            "user_id": team.bot.id,
+            "name": team.bot.name,
+            "deleted": False,
+        }
+    }
+
+
+async def _api_test(call: Call) -> Json:
+    if error := call.maybe("error"):
+        raise ApiError(error, args=call.arguments)
+    return {"args": call.arguments}
+
+
+METHODS: Methods = {
+    "api.test": Method(_api_test, token="none"),
+    "auth.test": Method(_auth_test),
+    "auth.revoke": Method(_auth_revoke),
+    "apps.connections.open": Method(_connections_open, token="app"),
+    "bots.info": Method(_bots_info, ("users:read",)),
+    "oauth.v2.access": Method(_oauth_access, token="none"),
+    "team.info": Method(_team_info, ("team:read",)),
+    "users.info": Method(_users_info, ("users:read",)),
+}
