@@ -1,15 +1,28 @@
 """A server with one workspace, and real slack_bolt apps that connect to it."""
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import pytest
 from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from chatune_adapters.testing.slack import Channel, SlackServer, Team, Timing, User
+
+
+class Clock:
+    """Real time, moved on by hand."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
 
 
 @dataclass(slots=True)
@@ -21,20 +34,33 @@ class Place:
     channel: Channel
     ada: User
     client: AsyncWebClient
+    clock: Clock
     heard: list[dict[str, object]] = field(default_factory=list)
 
     def mention(self, text: str) -> str:
         return f"<@{self.team.bot_user_id}> {text}"
 
+    def subscribe(self, *events: str) -> None:
+        """Let the app hear of these events only."""
+        self.server.app.subscriptions = set(events)
+
+
+async def error_of(call: Awaitable[object]) -> str:
+    """Return the error code that a call is refused with."""
+    with pytest.raises(SlackApiError) as refused:
+        await call
+    return str(refused.value.response["error"])
+
 
 @asynccontextmanager
 async def opened_place() -> AsyncIterator[Place]:
-    async with SlackServer.open(timing=Timing(scale=0.02)) as server:
+    clock = Clock()
+    async with SlackServer.open(clock=clock, timing=Timing(scale=0.02)) as server:
         team = server.add_team("Acme")
         ada = server.add_user(team, "ada")
         channel = server.add_channel(team, "general")
         client = AsyncWebClient(team.bot_token, base_url=server.api_base, timeout=5)
-        yield Place(server, team, channel, ada, client)
+        yield Place(server, team, channel, ada, client, clock)
 
 
 def bolt_app(place: Place) -> AsyncApp:
@@ -58,12 +84,12 @@ def bolt_app(place: Place) -> AsyncApp:
 async def connected(place: Place, app: AsyncApp) -> AsyncIterator[AsyncSocketModeHandler]:
     """Run the app over Socket Mode."""
     handler = AsyncSocketModeHandler(app, place.team.app_token, ping_interval=1)
-    await handler.connect_async()
+    await handler.connect_async()  # type: ignore[no-untyped-call]
     try:
         await place.server.sockets.wait_for(1)
         yield handler
     finally:
-        await handler.close_async()
+        await handler.close_async()  # type: ignore[no-untyped-call]
 
 
 @asynccontextmanager
