@@ -25,6 +25,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from chatune_core.messages import MessageKey, Reply
+    from chatune_core.ports import Capabilities
 
 
 def main() -> None:
@@ -152,7 +153,7 @@ async def _child(options: argparse.Namespace) -> None:
         runtime = chatune_core.runtime.Runtime(
             inbox=stores.inbox, ledger=stores.ledger, outbox=stores.outbox, history=stores.history,
             generators={"none": None},  # type: ignore[dict-item]  # commands alone: never asked
-            default_model="none", senders={"bench": _Recorder(replies)}, bot=bot,
+            default_model="none", files={}, senders={"bench": _Recorder(replies)}, bot=bot,
             settings=CoreSettings(), now=lambda: datetime.now(UTC), prefix="!",
         )  # fmt: skip
         started = time.perf_counter() - begun
@@ -177,13 +178,19 @@ class _Recorder:
     def __init__(self, replies: list[str]) -> None:
         self._replies = replies
 
-    def preview(self, answers: str, conversation: str, text: str) -> None: ...
+    @property
+    def capabilities(self) -> "Capabilities":
+        from chatune_core.ports import Capabilities
 
-    def waiting(self, answers: str, conversation: str, position: int) -> None: ...
+        return Capabilities(buttons=False, files=False)
 
-    async def deliver(self, reply: "Reply") -> "MessageKey":
+    def preview(self, event: object, text: str) -> None: ...
+
+    def waiting(self, event: object, position: int) -> None: ...
+
+    async def deliver(self, reply: "Reply") -> "list[MessageKey]":
         self._replies.append(reply.text)
-        return cast("MessageKey", reply.answers)
+        return [cast("MessageKey", reply.answers)]
 
 
 if __name__ == "__main__":

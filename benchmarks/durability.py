@@ -35,11 +35,13 @@ from chatune_core.generation.requests import (
 from chatune_core.messages import (
     ConversationId,
     EventKey,
+    Inbound,
     MessageKey,
     MessageReceived,
     Reply,
     UserId,
 )
+from chatune_core.ports import Capabilities
 from chatune_core.runtime import Runtime
 from chatune_core.settings import CoreSettings
 from stores import now, open_bench_stores
@@ -66,15 +68,17 @@ class Counter:
     def __init__(self, expected: int) -> None:
         self.expected, self.seen, self.done = expected, set[EventKey](), anyio.Event()
 
-    def preview(self, answers: EventKey, conversation: ConversationId, text: str) -> None: ...
+    capabilities = Capabilities(buttons=False, files=False)
 
-    def waiting(self, answers: EventKey, conversation: ConversationId, position: int) -> None: ...
+    def preview(self, event: Inbound, text: str) -> None: ...
 
-    async def deliver(self, reply: Reply) -> MessageKey:
+    def waiting(self, event: Inbound, position: int) -> None: ...
+
+    async def deliver(self, reply: Reply) -> list[MessageKey]:
         self.seen.add(reply.answers)
         if len(self.seen) == self.expected:
             self.done.set()
-        return MessageKey(f"m:{reply.answers}")
+        return [MessageKey(f"m:{reply.answers}")]
 
 
 async def turns_per_second(
@@ -91,7 +95,7 @@ async def turns_per_second(
     async with open_bench_stores(kind, postgres) as stores:
         runtime = Runtime(
             inbox=stores.inbox, ledger=stores.ledger, outbox=stores.outbox, history=stores.history,
-            generators={"parrot": Parrot()}, default_model="parrot", senders={"bench": platform},
+            generators={"parrot": Parrot()}, default_model="parrot", files={}, senders={"bench": platform},
             bot=bot, settings=CoreSettings(lanes=in_flight), now=now,
         )  # fmt: skip
         run = f"{time.time_ns():x}"

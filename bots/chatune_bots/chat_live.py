@@ -12,11 +12,12 @@ from rich.console import Console
 from chatune_adapters.console.editor import LineEditor
 from chatune_adapters.console.intake import Seat
 from chatune_adapters.console.loading import loading_bar
+from chatune_adapters.console.saved import SavedFiles
 from chatune_adapters.console.sender import ConsoleSender
 from chatune_adapters.console.session import ConsoleSession
 from chatune_bots.compose import Parts, open_models, open_stores, utc_now, watched
 from chatune_bots.lock import held
-from chatune_bots.person import terminal_user
+from chatune_bots.person import terminal_platform, terminal_user
 from chatune_bots.retention import forget_by_age
 from chatune_bots.start import Start
 from chatune_core.messages import ConversationId, Inbound
@@ -28,10 +29,10 @@ _FRAME_S = 0.1  # between two looks at how far loading is
 async def converse(begun: Start, model: str) -> None:
     """Talk with the person at this terminal until they leave."""
     print(first_screen(begun, model))  # noqa: T201
-    sender = ConsoleSender(sys.stdout, _terminal_size)
+    sender = ConsoleSender(sys.stdout, _terminal_size, SavedFiles(begun.home.files))
     core = Core(begun, model, sender)
     editor = LineEditor(begun.home.terminal_history, core.commands, core.status)
-    conversation = ConversationId(f"terminal:{uuid.uuid4().hex}")
+    conversation = ConversationId(f"{core.platform}:{uuid.uuid4().hex}")
     seat = Seat(terminal_user(), conversation, utc_now, lambda: uuid.uuid4().hex)
     with held(begun.home) if begun.settings.storage.is_file else nullcontext():
         async with anyio.create_task_group() as tasks:
@@ -61,6 +62,7 @@ class Core:
 
     def __init__(self, begun: Start, model: str, sender: ConsoleSender) -> None:
         self._begun, self._model, self._sender = begun, model, sender
+        self.platform = terminal_platform(begun.home, "terminal")
         self._runtime: Runtime | None = None
         self._stage, self._share = "loading the model", 0.0
         self._loaded = anyio.Event()
@@ -69,12 +71,12 @@ class Core:
         """Open everything, then work until cancelled."""
         settings, home = self._begun.settings, self._begun.home
         async with (
-            open_stores(settings, home) as stores,
+            open_stores(settings, home, [self.platform]) as stores,
             open_models(settings, home, self._progressed) as models,
         ):
             kept = watched(stores, self._delayed)
             parts = Parts(settings, kept, models.attended(), self._begun.bot)
-            self._runtime = parts.runtime(self._model, {"terminal": self._sender})
+            self._runtime = parts.runtime(self._model, {self.platform: self._sender})
             self._loaded.set()
             for line in models.lines:
                 await self._sender.announce(f"Running {line}.")
@@ -109,7 +111,7 @@ class Core:
 
     def _delayed(self, event: Inbound, why: str) -> None:
         # In place of the answer, which takes its place when it can be kept.
-        self._sender.preview(event.key, event.conversation, f"({why} Ctrl-C twice leaves.)")
+        self._sender.preview(event, f"({why} Ctrl-C twice leaves.)")
 
     def _progressed(self, stage: str, share: float) -> None:
         self._stage, self._share = stage, share

@@ -8,6 +8,7 @@ import anyio
 
 from chatune_adapters.console.intake import Seat, mended, whole
 from chatune_adapters.console.pipe import PipeSender
+from chatune_adapters.console.saved import SavedFiles
 from chatune_bots.compose import Parts, open_models, stores_in_memory, utc_now
 from chatune_bots.person import terminal_user
 from chatune_bots.settings import Settings
@@ -34,12 +35,15 @@ async def answer_once(begun: Start, model: str) -> None:
         collected = io.StringIO()
         settings = _repeatable(begun.settings)
         parts = Parts(settings, stores_in_memory(settings), watched, begun.bot)
-        runtime = parts.runtime(model, {"terminal": PipeSender(collected)})
+        sender = PipeSender(collected, SavedFiles(begun.home.files))
+        runtime = parts.runtime(model, {"terminal": sender})
         _check_command(runtime, text)
         await _within(begun.settings.generation.deadline_s + _GRACE_S, runtime, text)
     for generator in watched.values():
         if generator.failure is not None:
             raise GenerationFailed(generator.failure)
+    if sender.failed:
+        raise GenerationFailed(collected.getvalue().strip())
     sys.stdout.write(collected.getvalue())
     sys.stdout.flush()
 

@@ -1,7 +1,7 @@
 """Builds the graph: the only module that names concrete stores, engines and the runtime."""
 
 import os
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from chatune_bots.home import Home
 from chatune_bots.settings import LocalModel, RemoteModel, Settings
 from chatune_core.bots import Bot
 from chatune_core.messages import Inbound
-from chatune_core.ports import Generator, Sender
+from chatune_core.ports import Files, Generator, Sender
 from chatune_core.runtime import Runtime
 from chatune_storage.stores import Stores
 
@@ -36,8 +36,13 @@ class Parts:
     generators: Mapping[str, Generator]
     bot: Bot
 
-    def runtime(self, default_model: str, senders: Mapping[str, Sender]) -> Runtime:
-        """Return a runtime over these parts; senders by platform."""
+    def runtime(
+        self,
+        default_model: str,
+        senders: Mapping[str, Sender],
+        files: Mapping[str, Files] | None = None,
+    ) -> Runtime:
+        """Return a runtime over these parts; senders and stores of attachments by platform."""
         return Runtime(
             inbox=self.stores.inbox,
             ledger=self.stores.ledger,
@@ -46,6 +51,7 @@ class Parts:
             generators=self.generators,
             default_model=default_model,
             senders=senders,
+            files=files or {},
             bot=self.bot,
             settings=self.settings.for_core(),
             now=utc_now,
@@ -63,8 +69,10 @@ def utc_now() -> datetime:
 
 
 @asynccontextmanager
-async def open_stores(settings: Settings, home: Home) -> AsyncGenerator[Stores, None]:
-    """Open the configured database for the body.
+async def open_stores(
+    settings: Settings, home: Home, platforms: Collection[str] = ()
+) -> AsyncGenerator[Stores, None]:
+    """Open the configured database for the body; work of `platforms` alone is claimed.
 
     Raises:
         ConfigurationError: the database or the master key cannot be used.
@@ -76,7 +84,7 @@ async def open_stores(settings: Settings, home: Home) -> AsyncGenerator[Stores, 
     key = load_master_key(home.path, os.environ)
     url = settings.storage.url or f"sqlite:///{home.database}"
     lease_for = timedelta(seconds=settings.storage.lease_s)
-    async with sql_stores.open_stores(url, key, utc_now, lease_for) as stores:
+    async with sql_stores.open_stores(url, key, utc_now, lease_for, platforms=platforms) as stores:
         yield stores
 
 

@@ -42,6 +42,11 @@ class Home:
         return self.path / "models"
 
     @property
+    def files(self) -> Path:
+        """Return the folder of files that bots sent to the terminal."""
+        return self.path / "files"
+
+    @property
     def lock(self) -> Path:
         """Return the file that a running `chat` or `serve` holds."""
         return self.path / "running.lock"

@@ -14,6 +14,7 @@ import anyio
 from chatune_adapters.console.intake import Seat
 from chatune_adapters.console.listener import LineListener
 from chatune_adapters.console.pipe import PipeSender
+from chatune_adapters.console.saved import SavedFiles
 from chatune_bots.compose import Parts, open_models, open_stores, utc_now, watched
 from chatune_bots.configuration import described
 from chatune_bots.home import Home
@@ -55,7 +56,9 @@ async def _serve(begun: Start) -> None:
         ):
             kept = watched(stores, lambda event, why: _say(why))
             parts = Parts(settings, kept, models.generators, begun.bot)
-            senders: Mapping[str, Sender] = {"terminal": PipeSender(sys.stdout)}
+            senders: Mapping[str, Sender] = {
+                "terminal": PipeSender(sys.stdout, SavedFiles(home.files))
+            }
             runtime = parts.runtime(settings.default_model, senders)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(forget_by_age, stores.retention, settings.storage.keep_for)

@@ -8,7 +8,7 @@ import anyio
 from chatune_bots.compose import open_stores
 from chatune_bots.home import Home
 from chatune_bots.settings import Settings
-from chatune_core.ports import AuditEntry
+from chatune_core.outcomes import AuditEntry
 from fakes.shell import Shell
 
 

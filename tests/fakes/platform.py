@@ -4,14 +4,18 @@ from datetime import UTC, datetime
 
 import anyio
 
+from chatune_core.errors import InvalidInput
 from chatune_core.messages import (
+    Attachment,
     ConversationId,
     EventKey,
+    Inbound,
     MessageKey,
     MessageReceived,
     Reply,
     UserId,
 )
+from chatune_core.ports import Capabilities
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -19,22 +23,25 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
 class FakePlatform:
     """Fulfils `Sender`. `refuse` holds errors to raise at the next deliveries, first first."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, plain: bool = False) -> None:
+        self.capabilities = Capabilities(buttons=not plain, files=not plain)
         self.previews: list[str] = []
         self.positions: list[int] = []
         self.posts: dict[EventKey, str] = {}
+        self.replies: dict[EventKey, Reply] = {}
         self.private: set[EventKey] = set()
         self.refuse: list[Exception] = []
         self.deliveries = 0
         self.posted = anyio.Event()
 
-    def preview(self, answers: EventKey, conversation: ConversationId, text: str) -> None:
+    def preview(self, event: Inbound, text: str) -> None:
         self.previews.append(text)
 
-    def waiting(self, answers: EventKey, conversation: ConversationId, position: int) -> None:
-        self.positions.append(position)
+    def waiting(self, event: Inbound, position: int) -> None:
+        if position:
+            self.positions.append(position)
 
-    async def deliver(self, reply: Reply) -> MessageKey:
+    async def deliver(self, reply: Reply) -> list[MessageKey]:
         if self.refuse:
             raise self.refuse.pop(0)
         self.deliveries += 1
@@ -42,11 +49,27 @@ class FakePlatform:
         self.posted.set()
         if reply.private:
             self.private.add(reply.answers)
-        return MessageKey(f"shown:{reply.answers}")
+        self.replies[reply.answers] = reply
+        return [MessageKey(f"shown:{reply.answers}")]
 
     @property
     def texts(self) -> list[str]:
         return list(self.posts.values())
+
+
+class FakeFiles:
+    """Fulfils `Files`: contents by URL."""
+
+    def __init__(self) -> None:
+        self.contents: dict[str, bytes] = {}
+
+    async def read(self, attachment: Attachment, limit_bytes: int) -> bytes:
+        content = self.contents.get(attachment.url)
+        if content is None:
+            raise InvalidInput(f"{attachment.name} is gone.")
+        if len(content) > limit_bytes:
+            raise InvalidInput(f"{attachment.name} is too large.")
+        return content
 
 
 def message(

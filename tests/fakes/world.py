@@ -13,7 +13,7 @@ from chatune_storage.memory import memory_stores
 from chatune_storage.stores import Stores
 from fakes.clock import FakeClock
 from fakes.generator import ScriptedGenerator
-from fakes.platform import FakePlatform, message
+from fakes.platform import FakeFiles, FakePlatform, message
 
 
 @dataclass
@@ -24,6 +24,7 @@ class World:
     stores: Stores
     model: ScriptedGenerator
     platform: FakePlatform
+    files: FakeFiles
     clock: FakeClock
     said: int = 0
 
@@ -47,9 +48,13 @@ def make_world(
     more_models: Mapping[str, Generator] | None = None,
     wrap: Callable[[Stores], Stores] = lambda stores: stores,
     lease_for: timedelta = timedelta(seconds=60),
+    plain: bool = False,
 ) -> World:
-    """Build a bot whose only model is `model`, called "small"; `wrap` may put a fault before the stores."""
-    clock, platform = FakeClock(), FakePlatform()
+    """Build a bot whose only model is `model`, called "small".
+
+    `wrap` may put a fault before the stores; a plain platform has neither buttons nor files.
+    """
+    clock, platform, files = FakeClock(), FakePlatform(plain=plain), FakeFiles()
     model = model or ScriptedGenerator()
     stores = wrap(memory_stores(clock, timedelta(seconds=60)))
     runtime = Runtime(
@@ -60,8 +65,9 @@ def make_world(
         generators={"small": model, **(more_models or {})},
         default_model="small",
         senders={"test": platform},
+        files={"test": files},
         bot=bot or Bot(),
         settings=settings or CoreSettings(poll=timedelta(seconds=0.01), lease_for=lease_for),
         now=clock,
     )
-    return World(runtime, stores, model, platform, clock)
+    return World(runtime, stores, model, platform, files, clock)

@@ -33,11 +33,13 @@ from chatune_core.generation.requests import (
 from chatune_core.messages import (
     ConversationId,
     EventKey,
+    Inbound,
     MessageKey,
     MessageReceived,
     Reply,
     UserId,
 )
+from chatune_core.ports import Capabilities
 from chatune_core.runtime import Runtime
 from chatune_core.settings import CoreSettings
 from chatune_storage.sql_stores import open_stores
@@ -65,9 +67,11 @@ class Platform:
     def first_unacknowledged(self) -> int:
         return len(self.acked.read_text().split())
 
-    def preview(self, answers: EventKey, conversation: ConversationId, text: str) -> None: ...
+    capabilities = Capabilities(buttons=False, files=False)
 
-    def waiting(self, answers: EventKey, conversation: ConversationId, position: int) -> None: ...
+    def preview(self, event: Inbound, text: str) -> None: ...
+
+    def waiting(self, event: Inbound, position: int) -> None: ...
 
     async def complete(self, turns: int) -> None:
         """Return when `turns` replies are in the record."""
@@ -75,12 +79,12 @@ class Platform:
             self._posted = anyio.Event()
             await self._posted.wait()
 
-    async def deliver(self, reply: Reply) -> MessageKey:
+    async def deliver(self, reply: Reply) -> list[MessageKey]:
         if reply.answers not in self._known:
             self._known.add(reply.answers)
             os.write(self._posts, f"{reply.answers}\n".encode())
             self._posted.set()
-        return MessageKey(f"m:{reply.answers}")
+        return [MessageKey(f"m:{reply.answers}")]
 
 
 class SlowParrot:
@@ -123,7 +127,7 @@ async def live(url: str, folder: Path, turns: int, life: int, ready: int) -> Non
         runtime = Runtime(
             inbox=stores.inbox, ledger=stores.ledger, outbox=stores.outbox, history=stores.history,
             generators={"parrot": SlowParrot(draw)}, default_model="parrot",
-            senders={"fault": platform}, bot=Bot(), now=now,
+            senders={"fault": platform}, files={}, bot=Bot(), now=now,
             settings=CoreSettings(lanes=8, poll=timedelta(seconds=0.02)),
         )  # fmt: skip
         os.write(ready, b"!")

@@ -199,6 +199,7 @@ async def test_a_defect_is_tried_again_then_answered_with_an_apology(
             world.clock.advance(timedelta(seconds=30))
 
     assert world.platform.texts == [APOLOGY]
+    assert [reply.failed for reply in world.platform.replies.values()] == [True]
     assert len(world.model.requests) == 3
     assert "KeyError" in caplog.text
     assert "secret" not in caplog.text

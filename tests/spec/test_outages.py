@@ -74,9 +74,9 @@ class FailingOutbox:
         self._outages.check("lease reply")
         return await self._inner.lease(limit)
 
-    async def delivered(self, lease: ReplyLease, message: MessageKey) -> None:
+    async def delivered(self, lease: ReplyLease, messages: Sequence[MessageKey]) -> None:
         self._outages.check("delivered")
-        await self._inner.delivered(lease, message)
+        await self._inner.delivered(lease, messages)
 
     async def release(self, lease: ReplyLease, after: timedelta) -> None:
         await self._inner.release(lease, after)

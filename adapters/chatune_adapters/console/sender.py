@@ -1,7 +1,7 @@
 """The way out to a person at a terminal: answers grow in place."""
 
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -12,7 +12,9 @@ from anyio import to_thread
 from prompt_toolkit.application import run_in_terminal
 
 from chatune_adapters.console.frame import Frame, Size, printable
-from chatune_core.messages import ConversationId, EventKey, MessageKey, Reply
+from chatune_adapters.console.saved import SavedFiles
+from chatune_core.messages import EventKey, Inbound, MessageKey, Reply
+from chatune_core.ports import Capabilities
 from chatune_core.signal import Signal
 
 _REMEMBERED = 256  # deliveries; a repeated one follows its first within minutes
@@ -27,8 +29,10 @@ class ConsoleSender:
     left unanswered) waits for the end of the turn and is shown above the prompt.
     """
 
-    def __init__(self, out: TextIO, size: Size) -> None:
-        self._out, self._size = out, size
+    capabilities = Capabilities(buttons=False, files=True)
+
+    def __init__(self, out: TextIO, size: Size, files: SavedFiles) -> None:
+        self._out, self._size, self._files = out, size, files
         self._pen = anyio.Lock()
         self._answering: EventKey | None = None
         self._frame = Frame(size)
@@ -52,30 +56,32 @@ class ConsoleSender:
         """Do not show the reply to `key`: the person sees its effect anyway."""
         self._muted.add(key)
 
-    def preview(self, answers: EventKey, conversation: ConversationId, text: str) -> None:
+    def preview(self, event: Inbound, text: str) -> None:
         """See `Sender.preview`."""
-        if answers == self._answering:
+        if event.key == self._answering:
             # The final text has no white space around it; neither has what comes before it.
             self._newest = text.strip()
             self._changed.set()
 
-    def waiting(self, answers: EventKey, conversation: ConversationId, position: int) -> None:
+    def waiting(self, event: Inbound, position: int) -> None:
         """See `Sender.waiting`."""
-        self.preview(answers, conversation, f"You are {position} in line.")
+        if position:
+            self.preview(event, f"You are {position} in line.")
 
-    async def deliver(self, reply: Reply) -> MessageKey:
+    async def deliver(self, reply: Reply) -> Sequence[MessageKey]:
         """See `Sender.deliver`."""
         receipt = MessageKey(f"shown:{reply.answers}")
         if reply.answers in self._muted:
             self._muted.discard(reply.answers)
         elif reply.answers not in self._delivered:
             self._delivered.append(reply.answers)
+            reply = await self._files.shown(reply)
             if reply.answers == self._answering:
                 self._newest = reply.text
                 await self._paint(ending="\n\n")
             else:
                 await self.announce(f"(To an earlier message:) {reply.text}\n")
-        return receipt
+        return [receipt]
 
     async def note(self, text: str) -> None:
         """Show a line of Chatune's own, below what stands of the running answer."""

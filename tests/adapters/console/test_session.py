@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import NoneType
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from chatune_adapters.console.intake import Seat
+from chatune_adapters.console.saved import SavedFiles
 from chatune_adapters.console.sender import ConsoleSender
 from chatune_adapters.console.session import ConsoleSession
 from chatune_core.bots import Bot
@@ -75,7 +77,7 @@ class _Visit:
         stores = memory_stores(clock, timedelta(seconds=60))
         self.inbox = stores.inbox
         self.out = io.StringIO()
-        self._sender = ConsoleSender(self.out, lambda: (80, 24))
+        self._sender = ConsoleSender(self.out, lambda: (80, 24), SavedFiles(Path("unused")))
         self._runtime = Runtime(
             inbox=_FullInbox(stores.inbox, full_for),
             ledger=stores.ledger,
@@ -84,6 +86,7 @@ class _Visit:
             generators={"small": model or ScriptedGenerator()},
             default_model="small",
             senders={"terminal": self._sender},
+            files={},
             bot=Bot(),
             settings=CoreSettings(poll=timedelta(seconds=0.01)),
             now=clock,

@@ -17,6 +17,7 @@ from chatune_core.generation.conversion import converted_folder
 from chatune_core.generation.loading import OpenedModel
 from chatune_core.generation.requests import ChatMessage
 from chatune_core.generation.runner import Chunk
+from chatune_core.settings import CoreSettings
 from fakes.runners import greedy, greedy_batch, greedy_reference, opened
 from fakes.tiny_models import reference
 
@@ -40,8 +41,11 @@ def test_unpacked_it_gives_the_tokens_of_transformers(models_cache: Path) -> Non
 
 
 def test_as_it_comes_it_knows_the_capital_of_france(models_cache: Path) -> None:
+    # Asked as the bot asks. Without its persona two first words are a tie, which bfloat16 breaks
+    # differently from processor to processor.
     opening = opened("bundled", models_cache, weights="auto", dtype="auto", slots=0, threads=2)
-    prompt = opening.tokenizer.encode_chat(QUESTION)
+    asked = [ChatMessage("system", CoreSettings().persona), *QUESTION]
+    prompt = opening.tokenizer.encode_chat(asked)
 
     answers = greedy_batch(opening.runner, dict.fromkeys(range(8), prompt), 8)
 
