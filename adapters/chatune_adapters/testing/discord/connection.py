@@ -101,8 +101,9 @@ class Connection:
                 self._gateway.changed()
 
     async def _answer_close(self) -> None:
-        if self._silent:
-            await anyio.sleep_forever()  # aiohttp ends the handler when the line goes dead
+        # Leaving would let aiohttp send a close frame; it tells nobody that the line went dead.
+        while self._silent and self._request.transport is not None:  # noqa: ASYNC110
+            await anyio.sleep(0.05)
         await self._socket.close()
 
     def _too_many(self) -> bool:
