@@ -1,0 +1,60 @@
+"""Discord's refusals, and the settings that they mean."""
+
+from datetime import timedelta
+
+from chatune_adapters.discord.settings import DiscordSettings
+from chatune_core.errors import ChatuneError, ConfigurationError, DeliveryRefused, RetryLater
+
+UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK, UNKNOWN_INTERACTION = 10003, 10008, 10015, 10062
+CANNOT_SEND_TO_USER, INVALID_WEBHOOK_TOKEN = 50007, 50027
+TOKEN_GONE = frozenset({UNKNOWN_WEBHOOK, UNKNOWN_INTERACTION, INVALID_WEBHOOK_TOKEN})
+"""The token of an interaction cannot be used: too old, or the interaction was never answered."""
+
+
+class Refused(ChatuneError):
+    """Discord understood the request and says no; `code` is its own, 0 where it gives none."""
+
+    def __init__(self, status: int, code: int, text: str) -> None:
+        super().__init__(f"Discord refused with {status}, code {code}: {text}")
+        self.status, self.code = status, code
+
+
+class OutcomeUnknown(RetryLater):
+    """The request may have been carried out or not: the answer did not arrive."""
+
+
+def as_delivery_error(error: Refused) -> ChatuneError:
+    """Return what the refusal means for a reply."""
+    if error.status == 401:
+        return RetryLater("Discord does not accept the token", timedelta(minutes=1))
+    return DeliveryRefused(str(error))
+
+
+def bad_token(settings: DiscordSettings) -> ConfigurationError:
+    """Return the error for a token that Discord does not know, or no longer."""
+    return ConfigurationError(
+        "Discord does not accept the bot's token (discord.token).",
+        f"Open {settings.portal_url}, choose the application, Bot, Reset Token, "
+        "and put the new token into the settings.",
+    )
+
+
+def missing_intent(settings: DiscordSettings) -> ConfigurationError:
+    """Return the error for an intent that is asked for but not switched on."""
+    return ConfigurationError(
+        "The bot asks for the message content intent, which is not switched on for it.",
+        f"Open {settings.portal_url}, choose the application, Bot, Privileged Gateway Intents, "
+        "and switch on Message Content Intent; or set discord.message_content to false.",
+    )
+
+
+def bad_gateway(settings: DiscordSettings, code: int) -> ConfigurationError:
+    """Return the error for a gateway that closed with `code` for good."""
+    if code == 4004:
+        return bad_token(settings)
+    if code == 4014:
+        return missing_intent(settings)
+    return ConfigurationError(
+        f"Discord closed the gateway for good with code {code} (sharding or intents).",
+        "Leave discord.shards out of the settings, so that Discord's own number is used.",
+    )

@@ -1,0 +1,92 @@
+"""Discord's snowflakes as the core's ids, and back."""
+
+import base64
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+from chatune_core.messages import (
+    Button,
+    ConversationId,
+    EventKey,
+    MessageKey,
+    UserId,
+    WorkspaceId,
+)
+
+PLATFORM = "discord"
+UNKNOWN = UserId("discord:unknown")
+_EPOCH = datetime(2015, 1, 1, tzinfo=UTC)
+_DIRECT = "@me"
+_NONCE_CHARS = 25
+
+
+def conversation_id(guild: str | None, channel: str) -> ConversationId:
+    """Return the conversation of a channel or thread, or of a direct message without `guild`."""
+    return ConversationId(f"{PLATFORM}:{guild or _DIRECT}:{channel}")
+
+
+def channel_of(conversation: ConversationId) -> str:
+    """Return the channel, thread or direct message that a conversation is."""
+    return conversation.rpartition(":")[2]
+
+
+def is_direct(conversation: ConversationId) -> bool:
+    """Return whether the conversation is a direct message."""
+    return conversation.startswith(f"{PLATFORM}:{_DIRECT}:")
+
+
+def workspace_id(guild: str) -> WorkspaceId:
+    """Return the id of a Discord server."""
+    return WorkspaceId(f"{PLATFORM}:{guild}")
+
+
+def user_id(user: str) -> UserId:
+    """Return the id of a person."""
+    return UserId(f"{PLATFORM}:{user}")
+
+
+def event_key(snowflake: str) -> EventKey:
+    """Return the key of the message or interaction `snowflake` as an event."""
+    return EventKey(f"{PLATFORM}:{snowflake}")
+
+
+def message_key(snowflake: str) -> MessageKey:
+    """Return the key of a message."""
+    return MessageKey(f"{PLATFORM}:{snowflake}")
+
+
+def snowflake_in(key: str) -> str:
+    """Return the snowflake in a key or id; "" where it holds none, as in derived keys."""
+    last = key.rpartition(":")[2]
+    return last if last.isdecimal() and key.count(":") == 1 else ""
+
+
+def time_of(snowflake: str | int) -> datetime:
+    """Return when Discord made `snowflake`."""
+    return _EPOCH + timedelta(milliseconds=int(snowflake) >> 22)
+
+
+def snowflake_at(at: datetime) -> int:
+    """Return the least snowflake of the moment `at`."""
+    return max(0, (at - _EPOCH) // timedelta(milliseconds=1)) << 22
+
+
+def nonce_of(answers: EventKey, part: int, again: int = 0) -> str:
+    """Return what Discord knows part `part` of the answer by, for some minutes.
+
+    `again` counts messages that somebody deleted while they grew and that are posted anew.
+    """
+    told = f"{answers}{part}" + (f"again{again}" if again else "")
+    digest = hashlib.sha256(told.encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode()[:_NONCE_CHARS]
+
+
+def custom_id(button: Button) -> str:
+    """Return how a press of `button` is told."""
+    return f"{button.action}={button.value}" if button.value else button.action
+
+
+def pressed(told: str) -> tuple[str, str]:
+    """Return action and value of a custom id."""
+    action, _, value = told.partition("=")
+    return action, value

@@ -1,0 +1,33 @@
+"""What an operator may choose about Discord."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class DiscordSettings:
+    """One bot account on Discord.
+
+    `message_content` asks for the privileged intent, which is needed only to follow threads and
+    replies that do not mention the bot. `shards` is None to do what Discord recommends.
+    """
+
+    token: str = field(repr=False)
+    message_content: bool = False
+    shards: int | None = None
+    api_url: str = "https://discord.com/api/v10"
+    gateway_url: str = "wss://gateway.discord.gg/"
+    invite_url: str = "https://discord.com/oauth2/authorize"
+    portal_url: str = "https://discord.com/developers/applications"
+    preview_every: timedelta = timedelta(seconds=1.2)
+    """Between two edits of an answer that is being written; Discord allows 5 in 5 s a channel."""
+    call_limit: timedelta = timedelta(seconds=5)
+    """What does not get through by then is tried again later, so that nobody else waits."""
+    silence_limit: timedelta = timedelta(seconds=90)
+    """A gateway from which nothing at all, no heartbeat ack either, was heard is left."""
+    bookmark_every: timedelta = timedelta(seconds=5)
+    catch_up_margin: timedelta = timedelta(seconds=60)
+    """How far before the bookmark a catch-up begins; what is known already is skipped."""
+    catch_up_most: timedelta = timedelta(days=2)
+    """Older gaps are not read: nobody waits for an answer any more."""
+    catch_up_at_once: int = 4
