@@ -19,7 +19,7 @@ from chatune_bots.compose import Parts, open_models, open_stores, utc_now, watch
 from chatune_bots.configuration import described
 from chatune_bots.home import Home
 from chatune_bots.lock import held
-from chatune_bots.person import terminal_user
+from chatune_bots.person import terminal_platform, terminal_user
 from chatune_bots.retention import forget_by_age
 from chatune_bots.start import Start, start
 from chatune_core.errors import ConfigurationError
@@ -27,7 +27,6 @@ from chatune_core.messages import ConversationId
 from chatune_core.ports import Sender
 from chatune_core.runtime import Runtime
 
-CONVERSATION = ConversationId("terminal:standard-input")
 logger = logging.getLogger(__name__)
 
 
@@ -48,10 +47,11 @@ def run_serve(home: Home, folder: Path, bot_file: Path | None) -> None:
 
 async def _serve(begun: Start) -> None:
     settings, home = begun.settings, begun.home
+    platform = terminal_platform(home, "console")
     logger.info("settings in force:\n%s", described(settings))
     with held(home) if settings.storage.is_file else nullcontext():
         async with (
-            open_stores(settings, home) as stores,
+            open_stores(settings, home, [platform]) as stores,
             open_models(settings, home, lambda stage, share: None) as models,
         ):
             kept = watched(stores, lambda event, why: _say(why))
@@ -71,7 +71,8 @@ async def _serve(begun: Start) -> None:
 async def _work(runtime: Runtime, begun: Start) -> None:
     """Pump until the console ends or a signal comes, then finish what was begun."""
     settings = begun.settings
-    seat = Seat(terminal_user(), CONVERSATION, utc_now, lambda: uuid.uuid4().hex)
+    conversation = ConversationId(f"{terminal_platform(begun.home, 'console')}:standard-input")
+    seat = Seat(terminal_user(), conversation, utc_now, lambda: uuid.uuid4().hex)
     console = LineListener(runtime, seat, sys.stdin.fileno(), _say)
     async with anyio.create_task_group() as pumps:
         await pumps.start(runtime.run)
