@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import RowMapping, insert, select
 
-from chatune_core.ports import AuditEntry
+from chatune_core.outcomes import AuditEntry
 from chatune_storage.database import Database
 from chatune_storage.tables import audit, microseconds, moment
 

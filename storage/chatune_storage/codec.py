@@ -5,6 +5,7 @@ A field may be added at the end of a message if it has a default: old rows still
 
 import dataclasses
 import json
+from base64 import b64decode, b64encode
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +13,13 @@ from chatune_core.generation.requests import ChatMessage, Sampling
 from chatune_core.messages import (
     ActionTaken,
     Attachment,
+    BotRemoved,
+    Button,
     CommandInvoked,
     ConversationId,
     EventKey,
+    File,
+    FormSubmitted,
     Inbound,
     MessageDeleted,
     MessageEdited,
@@ -29,10 +34,12 @@ _KINDS: dict[str, type[Inbound]] = {
     "message": MessageReceived,
     "command": CommandInvoked,
     "action": ActionTaken,
+    "form": FormSubmitted,
     "reaction": ReactionChanged,
     "edited": MessageEdited,
     "deleted": MessageDeleted,
     "stop": StopRequested,
+    "removed": BotRemoved,
 }
 _FIELDS = {
     kind: (name, tuple(field.name for field in dataclasses.fields(kind)))
@@ -60,19 +67,29 @@ def event_from(text: str) -> Inbound:
     name, key, conversation, user, at, *rest = json.loads(text)
     kind = _KINDS[name]
     if kind is MessageReceived:
-        rest[1:] = [tuple(Attachment(*part) for part in files) for files in rest[1:]]
+        rest[1:2] = [tuple(Attachment(*part) for part in files) for files in rest[1:2]]
+    elif kind is FormSubmitted:
+        rest[3] = tuple((name, entered) for name, entered in rest[3])
     return kind(key, conversation, user, datetime.fromisoformat(at), *rest)
 
 
 def reply_text(reply: Reply) -> str:
     """Return what a reply says and where, as text."""
-    return json.dumps([reply.conversation, reply.text, reply.private])
+    buttons = [[button.action, button.label, button.value] for button in reply.buttons]
+    files = [[f.name, b64encode(f.content).decode(), f.media_type] for f in reply.files]
+    shown = [reply.conversation, reply.text, reply.private, reply.via, buttons, files]
+    return json.dumps([*shown, reply.rateable, reply.failed])
 
 
 def reply_from(answers: EventKey, user: UserId, text: str) -> Reply:
     """Return the reply that `reply_text` wrote."""
-    conversation, said, private = json.loads(text)
-    return Reply(answers, ConversationId(conversation), user, said, private)
+    conversation, said, private, *rest = json.loads(text)
+    rest[1:2] = [tuple(Button(*button) for button in buttons) for buttons in rest[1:2]]
+    rest[2:3] = [
+        tuple(File(name, b64decode(content), kind) for name, content, kind in files)
+        for files in rest[2:3]
+    ]
+    return Reply(answers, ConversationId(conversation), user, said, private, *rest)
 
 
 def prompt_text(prompt: tuple[ChatMessage, ...]) -> str:

@@ -3,24 +3,28 @@
 from collections.abc import Mapping
 from typing import Any, assert_never
 
-from sqlalchemy import Connection, Table, delete, insert, update
+from sqlalchemy import Connection, Table, bindparam, delete, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from chatune_core.messages import ConversationId, Reply, Turn, UserId
+from chatune_core.messages import ConversationId, EventKey, Reply, Turn, UserId
 from chatune_core.outcomes import (
+    AnswerCorrected,
     AnswerRated,
-    ConversationReset,
-    Effect,
+    Audited,
     GenerationMade,
     ModelChosen,
-    Outcome,
+    TurnReplaced,
     TurnSaid,
 )
+from chatune_storage.audit import entry_row
 from chatune_storage.codec import prompt_text, reply_text, sampling_text
 from chatune_storage.keys import PersonKey
+from chatune_storage.queues import platform_of
 from chatune_storage.tables import (
     WAITING,
+    audit,
     choices,
+    corrections,
     generations,
     microseconds,
     outbox,
@@ -31,8 +35,12 @@ from chatune_storage.tables import (
 REPLY = "outbox.payload"
 TURN_TEXT = "turns.text"
 PROMPT, COMPLETION = "generations.prompt", "generations.completion"
-REASON = "ratings.reason"
+REASON, CORRECTION = "ratings.reason", "corrections.text"
 Row = dict[str, Any]
+Written = (
+    TurnSaid | TurnReplaced | GenerationMade | AnswerRated | AnswerCorrected | ModelChosen | Audited
+)
+"""The effects that leave rows, unlike those that take rows away."""
 
 
 class EffectRows:
@@ -42,39 +50,38 @@ class EffectRows:
         self._keys, self._now = keys, now
         self.replies: list[Row] = []
         self.turns: list[Row] = []
+        self.replaced_turns: dict[tuple[str, EventKey, str], Row] = {}
         self.generations: list[Row] = []
         self.votes: dict[tuple[str, int], Row] = {}
+        self.corrections: dict[tuple[str, int], Row] = {}
         self.models: dict[ConversationId, str] = {}
-        self.resets: list[ConversationId] = []
-        self.lines: set[ConversationId] = set()
-        """Conversations with a new reply."""
+        self.entries: list[Row] = []
 
-    def add(self, outcome: Outcome) -> None:
-        """Gather what the outcome leaves behind."""
-        for effect in outcome.effects:
-            self._add(effect)
-        if outcome.reply is not None:
-            self._reply(outcome.reply)
-
-    def _add(self, effect: Effect) -> None:
+    def add(self, effect: Written) -> None:
+        """Gather what the effect leaves behind."""
         match effect:
             case TurnSaid(turn=turn):
                 self.turns.append(self._turn(turn))
+            case TurnReplaced(turn=turn):
+                self._replace(turn)
             case GenerationMade():
                 self.generations.append(self._generation(effect))
             case AnswerRated():
                 key = self._keys[effect.user]
                 self.votes[effect.answers, key.id] = self._vote(effect, key)
-            case ConversationReset(conversation=conversation):
-                self._reset(conversation)
+            case AnswerCorrected():
+                key = self._keys[effect.user]
+                self.corrections[effect.answers, key.id] = self._correction(effect, key)
             case ModelChosen(conversation=conversation, model=model):
                 self.models[conversation] = model
+            case Audited(entry=entry):
+                self.entries.append(entry_row(entry))
             case _:
                 assert_never(effect)
 
-    def _reply(self, reply: Reply) -> None:
+    def answer(self, reply: Reply) -> None:
+        """Gather a reply to be sent."""
         key = self._keys[reply.user]
-        self.lines.add(reply.conversation)
         self.replies.append(
             {
                 "answers": reply.answers,
@@ -84,6 +91,7 @@ class EffectRows:
                 "state": WAITING,
                 "attempt": 0,
                 "free_at": self._now,
+                "platform": platform_of(reply.conversation),
             }
         )
 
@@ -97,6 +105,15 @@ class EffectRows:
             "text": key.seal(TURN_TEXT, f"{turn.role}|{turn.event}", turn.text),
             "at": microseconds(turn.at),
         }
+
+    def _replace(self, turn: Turn) -> None:
+        place = (turn.conversation, turn.event, turn.role)
+        row = self._turn(turn)
+        gathered = [row for row in self.turns if _place(row) == place]
+        for earlier in gathered:
+            earlier.update(row)
+        if not gathered:
+            self.replaced_turns[place] = row
 
     def _generation(self, made: GenerationMade) -> Row:
         key = self._keys[made.user]
@@ -118,6 +135,7 @@ class EffectRows:
             "first_token_s": made.first_token_s,
             "total_s": made.total_s,
             "since_reset": True,
+            "question": None if made.question == made.event else made.question,
         }
 
     def _vote(self, vote: AnswerRated, key: PersonKey) -> Row:
@@ -129,20 +147,22 @@ class EffectRows:
             "at": microseconds(vote.at),
         }
 
-    def _reset(self, conversation: ConversationId) -> None:
-        self.resets.append(conversation)
-        self.turns = [row for row in self.turns if row["conversation"] != conversation]
-        for row in self.generations:
-            row["since_reset"] &= row["conversation"] != conversation
+    def _correction(self, correction: AnswerCorrected, key: PersonKey) -> Row:
+        return {
+            "answers": correction.answers,
+            "person_id": key.id,
+            "text": key.seal(CORRECTION, correction.answers, correction.text),
+            "at": microseconds(correction.at),
+        }
 
 
 class EffectSql:
-    """Writes gathered rows: what goes first, then what comes."""
+    """Writes gathered rows."""
 
     def __init__(self, dialect: str) -> None:
         chosen = sqlite if dialect == "sqlite" else postgresql
         made, voted = chosen.insert(generations), chosen.insert(ratings)
-        chose = chosen.insert(choices)
+        chose, corrected = chosen.insert(choices), chosen.insert(corrections)
         self._reply = chosen.insert(outbox).on_conflict_do_nothing()
         self._generation = made.on_conflict_do_update(
             index_elements=["event"],
@@ -154,16 +174,19 @@ class EffectSql:
             index_elements=["answers", "person_id"],
             set_={column: voted.excluded[column] for column in ("score", "reason", "at")},
         )
+        self._correction = corrected.on_conflict_do_update(
+            index_elements=["answers", "person_id"],
+            set_={column: corrected.excluded[column] for column in ("text", "at")},
+        )
         self._model = chose.on_conflict_do_update(
             index_elements=["conversation"], set_={"model": chose.excluded.model}
         )
 
     def write(self, connection: Connection, rows: EffectRows) -> None:
         """Write everything that was gathered."""
-        for conversation in rows.resets:
-            connection.execute(delete(turns).where(turns.c.conversation == conversation))
-            earlier = update(generations).where(generations.c.conversation == conversation)
-            connection.execute(earlier.values(since_reset=False))
+        if rows.replaced_turns:
+            replaced = [_replacing(row) for row in rows.replaced_turns.values()]
+            connection.execute(_REPLACE, replaced)
         withdrawn = [row for row in rows.votes.values() if row["score"] == 0]
         for row in withdrawn:
             connection.execute(
@@ -176,11 +199,31 @@ class EffectSql:
             (insert(turns), rows.turns),
             (self._generation, rows.generations),
             (self._vote, [row for row in rows.votes.values() if row["score"] != 0]),
+            (self._correction, list(rows.corrections.values())),
             (self._model, models),
+            (insert(audit), rows.entries),
             (self._reply, rows.replies),
         ):
             if gathered:
                 connection.execute(statement, gathered)
+
+
+_REPLACE = (
+    update(turns)
+    .where(turns.c.event == bindparam("of_event"), turns.c.role == bindparam("of_role"))
+    .where(turns.c.conversation == bindparam("of_conversation"))
+)
+
+
+def _place(row: Row) -> tuple[str, EventKey, str]:
+    return row["conversation"], row["event"], row["role"]
+
+
+def _replacing(row: Row) -> Row:
+    """Return the row as `_REPLACE` takes it; a turn stays where it is and gets another text."""
+    conversation, event, role = _place(row)
+    where = {"of_conversation": conversation, "of_event": event, "of_role": role}
+    return where | {name: row[name] for name in ("person_id", "text", "at")}
 
 
 def _replaced(table: Table, *kept: str) -> list[str]:

@@ -1,16 +1,26 @@
-"""Taking one person out of a database, down to the bytes of its file."""
+"""Taking people out of a database, down to the bytes of its file."""
 
 import logging
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from anyio import to_thread
-from sqlalchemy import Connection, bindparam, delete, exists, or_, select, union, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    or_,
+    select,
+    union,
+    update,
+)
 from sqlalchemy.sql.dml import Delete
 
 from chatune_core.errors import RetryLater
-from chatune_core.messages import UserId
 from chatune_storage.audit import entry_from, entry_row
 from chatune_storage.database import Database
 from chatune_storage.failures import translated
@@ -21,9 +31,9 @@ from chatune_storage.tables import (
     audit,
     choices,
     consents,
+    corrections,
     generations,
     inbox,
-    microseconds,
     outbox,
     people,
     ratings,
@@ -31,55 +41,57 @@ from chatune_storage.tables import (
 )
 
 _CHUNK = 1 << 20
+_People = Select[int]
 _log = logging.getLogger(__name__)
 
 
-def erase_person(
-    connection: Connection, queues: Queues, user: UserId, now: datetime
+def erase_people(
+    connection: Connection,
+    queues: Queues,
+    theirs: ColumnElement[bool],
+    named: Callable[[str], bool],
+    now: int,
 ) -> tuple[dict[str, int], Sequence[bytes]]:
-    """Remove every row about `user`.
+    """Remove every row about the people that `theirs` chooses, and their names from the audit log.
 
     Of an event nothing stays but the hash of its key, so that the platform's second delivery of
-    it is still known. Prompts of others go where `user` took part, for they may repeat their
+    it is still known. Prompts of others go where one of them took part, for they may repeat their
     words.
 
     Returns:
         Rows per store, and byte strings that must not be left in the file.
     """
-    traces = [user.encode("utf-8", "surrogatepass")]
     removed = dict.fromkeys(STORES, 0)
-    # Locked, so that no row is written with this key while its rows are taken away.
-    row = connection.execute(
-        select(people.c.id, people.c.wrapped_key).where(people.c.user_id == user).with_for_update()
-    ).first()
-    if row is not None:
-        removed |= _empty_queues(connection, queues, row.id, now)
-        removed |= _remove_records(connection, row.id)
-        removed["keys"] = connection.execute(delete(people).where(people.c.id == row.id)).rowcount
-        traces.append(row.wrapped_key)
-    removed["audit"] = _unname(connection, user)
+    # Locked, so that no row is written with these keys while their rows are taken away.
+    wrapped = select(people.c.wrapped_key).where(theirs).order_by(people.c.id).with_for_update()
+    traces = connection.execute(wrapped).scalars().all()
+    if traces:
+        persons = select(people.c.id).where(theirs)
+        removed |= _empty_queues(connection, queues, persons, now)
+        removed |= _remove_records(connection, persons)
+        removed["keys"] = connection.execute(delete(people).where(theirs)).rowcount
+    removed["audit"] = _unname(connection, named)
     return removed, traces
 
 
+def ended_event(now: int) -> dict[str, object]:
+    """Return what an erased event's row becomes; no claim on it stands."""
+    gone = dict.fromkeys(("line", "person_id", "payload", "platform"))
+    return {"state": ENDED, "attempt": 0, "ended_at": now, **gone}
+
+
 def _empty_queues(
-    connection: Connection, queues: Queues, person: int, now: datetime
+    connection: Connection, queues: Queues, persons: _People, now: int
 ) -> dict[str, int]:
-    theirs, replies = inbox.c.person_id == person, outbox.c.person_id == person
-    waiting = select(inbox.c.line).where(theirs).union(select(outbox.c.line).where(replies))
+    theirs, replies = inbox.c.person_id.in_(persons), outbox.c.person_id.in_(persons)
+    waiting = (
+        select(inbox.c.line)
+        .where(theirs)
+        .union(select(outbox.c.line).where(replies, outbox.c.state < ENDED))
+    )
     lines = [line for line in connection.execute(waiting).scalars() if line is not None]
     queues.lock_lines(connection, lines)
-    ended = (
-        update(inbox)
-        .where(theirs)
-        .values(
-            state=ENDED,
-            attempt=0,
-            ended_at=microseconds(now),
-            line=None,
-            person_id=None,
-            payload=None,
-        )
-    )
+    ended = update(inbox).where(theirs).values(ended_event(now))
     removed = {
         "inbox": connection.execute(ended).rowcount,
         "outbox": connection.execute(delete(outbox).where(replies)).rowcount,
@@ -89,20 +101,23 @@ def _empty_queues(
     return removed
 
 
-def _remove_records(connection: Connection, person: int) -> dict[str, int]:
-    answered = select(generations.c.event).where(generations.c.person_id == person)
+def _remove_records(connection: Connection, persons: _People) -> dict[str, int]:
+    answered = select(generations.c.event).where(generations.c.person_id.in_(persons))
     part_taken = union(
-        select(turns.c.conversation).where(turns.c.person_id == person),
-        select(generations.c.conversation).where(generations.c.person_id == person),
+        select(turns.c.conversation).where(turns.c.person_id.in_(persons)),
+        select(generations.c.conversation).where(generations.c.person_id.in_(persons)),
     )
     places = connection.execute(part_taken).scalars().all()
     statements = {
         "ratings": delete(ratings).where(
-            or_(ratings.c.person_id == person, ratings.c.answers.in_(answered))
+            or_(ratings.c.person_id.in_(persons), ratings.c.answers.in_(answered))
         ),
-        "turns": delete(turns).where(turns.c.person_id == person),
-        "generations": delete(generations).where(generations.c.person_id == person),
-        "consents": delete(consents).where(consents.c.person_id == person),
+        "corrections": delete(corrections).where(
+            or_(corrections.c.person_id.in_(persons), corrections.c.answers.in_(answered))
+        ),
+        "turns": delete(turns).where(turns.c.person_id.in_(persons)),
+        "generations": delete(generations).where(generations.c.person_id.in_(persons)),
+        "consents": delete(consents).where(consents.c.person_id.in_(persons)),
     }
     removed = {store: connection.execute(each).rowcount for store, each in statements.items()}
     quotes = (
@@ -125,14 +140,14 @@ def _forsaken_choice(place: str) -> Delete:
     )
 
 
-def _unname(connection: Connection, user: UserId) -> int:
+def _unname(connection: Connection, named: Callable[[str], bool]) -> int:
     rows = connection.execute(select(audit)).mappings()
-    named = [(row["id"], entry_from(row)) for row in rows]
-    named = [(id, entry) for id, entry in named if mentions(entry, user)]
-    for id, entry in named:
+    entries = [(row["id"], entry_from(row)) for row in rows]
+    entries = [(id, entry) for id, entry in entries if mentions(entry, named)]
+    for id, entry in entries:
         changed = update(audit).where(audit.c.id == id)
-        connection.execute(changed.values(entry_row(without_name(entry, user))))
-    return len(named)
+        connection.execute(changed.values(entry_row(without_name(entry, named))))
+    return len(entries)
 
 
 async def scrub(database: Database, traces: Sequence[bytes]) -> None:

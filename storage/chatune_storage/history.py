@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, func, select, text
 
 from chatune_core.messages import ConversationId, EventKey, MessageKey, Turn
 from chatune_storage.database import Database
@@ -14,7 +14,7 @@ from chatune_storage.keyring import Keyring
 from chatune_storage.keys import PersonKey
 from chatune_storage.queues import among
 from chatune_storage.reader import Reader
-from chatune_storage.tables import generations, moment, outbox
+from chatune_storage.tables import generations, moment, shown
 
 TURN_COLUMNS = ("event", "conversation", "person_id", "role", "text", "at")
 _COLUMNS = ", ".join(f"t.{name}" for name in TURN_COLUMNS)
@@ -93,14 +93,19 @@ class SqlHistory:
 
     async def answer_shown_as(self, message: MessageKey) -> EventKey | None:
         """See History.answer_shown_as."""
-        shown = (
-            select(outbox.c.answers)
-            .join(generations, generations.c.event == outbox.c.answers)
-            .where(outbox.c.message == message)
-            .order_by(outbox.c.seq.desc())
-            .limit(1)
+        answer = (
+            select(shown.c.answers)
+            .join(generations, generations.c.event == shown.c.answers)
+            .where(shown.c.message == message)
         )
-        event = await self._database.read(lambda c: c.execute(shown).scalar())
+        event = await self._database.read(lambda c: c.execute(answer).scalar())
+        return None if event is None else EventKey(event)
+
+    async def question_of(self, answer: EventKey) -> EventKey | None:
+        """See History.question_of."""
+        question = select(func.coalesce(generations.c.question, generations.c.event))
+        asked = question.where(generations.c.event == answer)
+        event = await self._database.read(lambda c: c.execute(asked).scalar())
         return None if event is None else EventKey(event)
 
     async def chosen_model(self, conversation: ConversationId) -> str | None:

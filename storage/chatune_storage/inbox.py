@@ -12,7 +12,7 @@ from chatune_core.messages import EventKey, Inbound, StopRequested
 from chatune_core.ports import EventLease, Standing
 from chatune_storage.codec import event_from, event_text
 from chatune_storage.keyring import Keyring
-from chatune_storage.queues import HELD, among, by_attempt
+from chatune_storage.queues import HELD, among, by_attempt, platform_of
 from chatune_storage.tables import CLAIMED, ENDED, READY, WAITING, inbox
 from chatune_storage.writer import Transaction, Writer
 
@@ -162,6 +162,7 @@ def _row(transaction: Transaction, event: Inbound, key_hash: bytes) -> dict[str,
         "attempt": 0,
         "free_at": transaction.now,
         "stopping": False,
+        "platform": platform_of(event.conversation),
     }
 
 

@@ -96,8 +96,8 @@ class PersonKey:
     def seal(self, column: str, row: str, text: str) -> bytes:
         """Return `text` encrypted for `column` (`table.column`) of the row named `row`."""
         nonce = os.urandom(_NONCE_BYTES)
-        place = f"{column}|{self.id}|{row}".encode("utf-8", "surrogatepass")
-        return nonce + self._cipher.encrypt(nonce, text.encode("utf-8", "surrogatepass"), place)
+        place = _encoded(f"{column}|{self.id}|{row}")
+        return nonce + self._cipher.encrypt(nonce, _encoded(text), place)
 
     def open(self, column: str, row: str, sealed: bytes) -> str:
         """Return the text that `seal` was given for the same place.
@@ -105,21 +105,14 @@ class PersonKey:
         Raises:
             ConfigurationError: the bytes were changed or belong elsewhere.
         """
-        place = f"{column}|{self.id}|{row}".encode("utf-8", "surrogatepass")
-        try:
-            text = self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], place)
-        except InvalidTag as error:
-            raise ConfigurationError(
-                f"A text in {column} does not decrypt: the database was changed by other hands.",
-                "Restore the database from a backup.",
-            ) from error
-        return text.decode("utf-8", "surrogatepass")
+        place = _encoded(f"{column}|{self.id}|{row}")
+        return _opened(self._cipher, sealed, place, f"A text in {column}")
 
 
 class MasterKey:
-    """Wraps the keys of persons and hashes event keys; `key` is 32 bytes."""
+    """Wraps the keys of persons, hashes event keys, seals values; `key` is 32 bytes."""
 
-    __slots__ = ("_cipher", "_hash_key")
+    __slots__ = ("_cipher", "_hash_key", "_values")
 
     def __init__(self, key: bytes) -> None:
         if len(key) != KEY_BYTES:
@@ -129,6 +122,8 @@ class MasterKey:
             )
         self._cipher = AESGCM(key)
         self._hash_key = hashlib.blake2b(key=key, person=b"chatune events").digest()
+        values = hashlib.blake2b(key=key, person=b"chatune values", digest_size=KEY_BYTES)
+        self._values = AESGCM(values.digest())
 
     def new_wrapped_key(self, user: UserId) -> bytes:
         """Return a fresh key for `user`, wrapped."""
@@ -151,13 +146,40 @@ class MasterKey:
 
     def hashed(self, key: str) -> bytes:
         """Return 16 bytes that stand for `key`; nobody finds the key without the master key."""
-        text = key.encode("utf-8", "surrogatepass")
-        return hashlib.blake2b(text, digest_size=_HASH_BYTES, key=self._hash_key).digest()
+        return hashlib.blake2b(_encoded(key), digest_size=_HASH_BYTES, key=self._hash_key).digest()
+
+    def seal(self, name: str, text: str) -> bytes:
+        """Return `text` encrypted as the value called `name`, with a key made from this one."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._values.encrypt(nonce, _encoded(text), _encoded(name))
+
+    def open(self, name: str, sealed: bytes) -> str:
+        """Return the text that `seal` was given for the same name.
+
+        Raises:
+            ConfigurationError: the bytes were changed or belong elsewhere.
+        """
+        return _opened(self._values, sealed, _encoded(name), f"The value {name!r}")
 
     def _wrap(self, key: bytes, owner: str) -> bytes:
         nonce = os.urandom(_NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, key, owner.encode("utf-8", "surrogatepass"))
+        return nonce + self._cipher.encrypt(nonce, key, _encoded(owner))
 
     def _unwrap(self, wrapped: bytes, owner: str) -> bytes:
-        owned_by = owner.encode("utf-8", "surrogatepass")
-        return self._cipher.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], owned_by)
+        nonce, cipher = wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:]
+        return self._cipher.decrypt(nonce, cipher, _encoded(owner))
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _opened(cipher: AESGCM, sealed: bytes, place: bytes, what: str) -> str:
+    try:
+        text = cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], place)
+    except InvalidTag as error:
+        raise ConfigurationError(
+            f"{what} does not decrypt: the database was changed by other hands.",
+            "Restore the database from a backup.",
+        ) from error
+    return text.decode("utf-8", "surrogatepass")

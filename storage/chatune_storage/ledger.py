@@ -6,17 +6,25 @@ from typing import assert_never
 
 from chatune_core.messages import UserId
 from chatune_core.outcomes import (
+    AnswerCorrected,
     AnswerRated,
+    Audited,
     ConversationReset,
     GenerationMade,
+    MessageErased,
     ModelChosen,
     Outcome,
+    TurnReplaced,
     TurnSaid,
+    WorkspaceErased,
 )
 from chatune_core.ports import EventLease
+from chatune_storage.database import Database
 from chatune_storage.effects import EffectRows, EffectSql
+from chatune_storage.erasure import scrub
 from chatune_storage.keyring import Keyring
 from chatune_storage.queues import HELD, among, by_attempt
+from chatune_storage.sweeps import sweep
 from chatune_storage.tables import ENDED
 from chatune_storage.writer import Transaction, Writer
 
@@ -31,15 +39,16 @@ class _Commit:
 class SqlLedger:
     """See Ledger."""
 
-    def __init__(self, writer: Writer, keyring: Keyring, dialect: str) -> None:
-        self._writer, self._keyring = writer, keyring
+    def __init__(self, database: Database, writer: Writer, keyring: Keyring) -> None:
+        self._database, self._writer, self._keyring = database, writer, keyring
+        dialect = database.dialect
         self._effects = EffectSql(dialect)
         # What is left of an ended event says nothing about anybody.
         self._end = among(
             dialect,
             "key_hash",
             f"UPDATE inbox SET state = {ENDED}, ended_at = :now, line = NULL, person_id = NULL, "
-            f"payload = NULL WHERE {{among}} AND {HELD} RETURNING key_hash",
+            f"payload = NULL, platform = NULL WHERE {{among}} AND {HELD} RETURNING key_hash",
         )
         self._ended = among(
             dialect,
@@ -53,26 +62,46 @@ class SqlLedger:
         lines = {lease.event.conversation}
         if outcome.reply is not None:
             lines.add(outcome.reply.conversation)
-        return await self._writer.change(self._commit_all, commit, _users(outcome), lines)
+        committed = await self._writer.change(self._commit_all, commit, _users(outcome), lines)
+        traces = [
+            f"{effect.workspace}:".encode("utf-8", "surrogatepass")
+            for effect in outcome.effects
+            if isinstance(effect, WorkspaceErased)
+        ]
+        if committed and traces:
+            await scrub(self._database, traces)
+        return committed
 
     def _commit_all(self, transaction: Transaction, commits: Sequence[_Commit]) -> Sequence[bool]:
-        resets = (isinstance(e, ConversationReset) for c in commits for e in c.outcome.effects)
-        if len(commits) > 1 and any(resets):
-            # A reset takes what came before it and leaves what comes after: keep their order.
-            return [self._commit_all(transaction, [commit])[0] for commit in commits]
         ended = self._end_all(transaction, commits)
-        rows = EffectRows(transaction.keys, transaction.now)
         # The same claim may be committed twice at once, and two claims on one event: the first
         # of those that the database let through counts.
-        left = set(ended)
+        left, outcomes = set(ended), []
         for commit in commits:
             if commit.key_hash in left:
                 left.remove(commit.key_hash)
                 transaction.inbox_lines.add(commit.lease.event.conversation)
-                rows.add(commit.outcome)
-        self._effects.write(transaction.connection, rows)
-        transaction.outbox_lines.update(rows.lines)
+                outcomes.append(commit.outcome)
+        self._record(transaction, outcomes)
         return self._have_ended(transaction, commits, ended)
+
+    def _record(self, transaction: Transaction, outcomes: Sequence[Outcome]) -> None:
+        """Write what the outcomes leave, in as few statements as the order of effects allows."""
+        rows = EffectRows(transaction.keys, transaction.now)
+        for outcome in outcomes:
+            for effect in outcome.effects:
+                match effect:
+                    case ConversationReset() | MessageErased() | WorkspaceErased():
+                        # It takes what came before it and leaves what comes after.
+                        self._effects.write(transaction.connection, rows)
+                        rows = EffectRows(transaction.keys, transaction.now)
+                        sweep(transaction, effect)
+                    case _:
+                        rows.add(effect)
+            if outcome.reply is not None:
+                rows.answer(outcome.reply)
+                transaction.outbox_lines.add(outcome.reply.conversation)
+        self._effects.write(transaction.connection, rows)
 
     def _end_all(self, transaction: Transaction, commits: Sequence[_Commit]) -> set[bytes]:
         ended: set[bytes] = set()
@@ -101,11 +130,13 @@ def _users(outcome: Outcome) -> set[UserId]:
     users = {outcome.reply.user} if outcome.reply is not None else set()
     for effect in outcome.effects:
         match effect:
-            case TurnSaid(turn=turn):
+            case TurnSaid(turn=turn) | TurnReplaced(turn=turn):
                 users.add(turn.user)
-            case GenerationMade(user=user) | AnswerRated(user=user):
+            case GenerationMade(user=user) | AnswerRated(user=user) | AnswerCorrected(user=user):
                 users.add(user)
-            case ConversationReset() | ModelChosen():
+            case ConversationReset() | MessageErased() | WorkspaceErased():
+                pass
+            case ModelChosen() | Audited():
                 pass
             case _:
                 assert_never(effect)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, inspect, text
 
 from chatune_core.errors import ConfigurationError
 
-NEWEST: Final = "0001"
+NEWEST: Final = "0002"
 """The revision that this code reads and writes."""
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _ONE_AT_A_TIME = 0x6368_6174_756E_65

@@ -17,22 +17,29 @@ from chatune_storage.tables import ENDED
 from chatune_storage.writer import Transaction, Writer
 
 _MICROSECOND = timedelta(microseconds=1)
+# An ended reply keeps its line, so that it is found when the workspace goes.
 _DELIVERED = text(
-    f"UPDATE outbox SET state = {ENDED}, ended_at = :now, line = NULL, payload = NULL, "
-    f"message = :message WHERE answers = :key AND {HELD}"
+    f"UPDATE outbox SET state = {ENDED}, ended_at = :now, payload = NULL "
+    f"WHERE answers = :key AND {HELD}"
 )
 _PARK = text(
-    f"UPDATE outbox SET state = {ENDED}, ended_at = :now, line = NULL, parked_because = :reason "
+    f"UPDATE outbox SET state = {ENDED}, ended_at = :now, parked_because = :reason "
     f"WHERE answers = :key AND {HELD}"
+)
+_SHOWN = text(
+    "INSERT INTO shown (message, answers) SELECT CAST(:message AS text), answers FROM outbox "
+    f"WHERE answers = :key AND {HELD} "
+    "ON CONFLICT (message) DO UPDATE SET answers = excluded.answers"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _Ending:
-    """What became of a lease: shown as a message, parked for a reason, or given back."""
+    """What became of a lease: shown as messages, parked for a reason, or given back."""
 
     lease: ReplyLease
-    told: str = ""
+    messages: tuple[MessageKey, ...] = ()
+    reason: str = ""
     after: int = 0
 
 
@@ -47,9 +54,9 @@ class SqlOutbox:
         """See Outbox.lease."""
         return await self._writer.claim(self._lease, limit, self._give_back)
 
-    async def delivered(self, lease: ReplyLease, message: MessageKey) -> None:
+    async def delivered(self, lease: ReplyLease, messages: Sequence[MessageKey]) -> None:
         """See Outbox.delivered."""
-        ending = _Ending(lease, message)
+        ending = _Ending(lease, tuple(messages))
         await self._writer.change(_deliver_all, ending, lines=(lease.reply.conversation,))
 
     async def release(self, lease: ReplyLease, after: timedelta) -> None:
@@ -58,7 +65,7 @@ class SqlOutbox:
 
     async def park(self, lease: ReplyLease, reason: str) -> None:
         """See Outbox.park."""
-        ending = _Ending(lease, reason)
+        ending = _Ending(lease, reason=reason)
         await self._writer.change(_park_all, ending, lines=(lease.reply.conversation,))
 
     def _lease(
@@ -84,13 +91,22 @@ class SqlOutbox:
 
 
 def _deliver_all(transaction: Transaction, endings: Sequence[_Ending]) -> Sequence[None]:
-    rows = [_named(transaction, ending) | {"message": ending.told} for ending in endings]
+    # Of two reports on one claim at once the first counts.
+    first = {(e.lease.reply.answers, e.lease.attempt): e for e in reversed(endings)}
+    rows = [_named(transaction, ending) for ending in first.values()]
+    shown = [
+        {"key": row["key"], "attempt": row["attempt"], "message": message}
+        for row, ending in zip(rows, first.values(), strict=True)
+        for message in ending.messages
+    ]
+    if shown:
+        transaction.connection.execute(_SHOWN, shown)
     transaction.connection.execute(_DELIVERED, rows)
     return [None] * len(endings)
 
 
 def _park_all(transaction: Transaction, endings: Sequence[_Ending]) -> Sequence[None]:
-    rows = [_named(transaction, ending) | {"reason": ending.told} for ending in endings]
+    rows = [_named(transaction, ending) | {"reason": ending.reason} for ending in endings]
     transaction.connection.execute(_PARK, rows)
     return [None] * len(endings)
 

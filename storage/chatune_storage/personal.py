@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+from base64 import b64encode
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from chatune_core.messages import UserId
-from chatune_core.ports import AuditEntry
+from chatune_core.outcomes import AuditEntry
 from chatune_core.privacy import Purpose
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ STORES = (
     "turns",
     "generations",
     "ratings",
+    "corrections",
     "consents",
     "audit",
     "quotes",
@@ -43,7 +46,7 @@ class Decision:
 
 
 def readable(value: DataclassInstance) -> dict[str, object]:
-    """Return the fields of a dataclass as JSON values; times in ISO 8601."""
+    """Return the fields of a dataclass as JSON values; times in ISO 8601, bytes in base64."""
     return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
 
 
@@ -54,21 +57,27 @@ def _plain(value: object) -> object:
         return [_plain(part) for part in value]
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
     if isinstance(value, enum.Enum):
         return value.value
     return value
 
 
-def mentions(entry: AuditEntry, user: UserId) -> bool:
-    """Return whether the entry names the person."""
-    return user in (entry.actor, entry.subject) or user in entry.details.values()
+def mentions(entry: AuditEntry, named: Callable[[str], bool]) -> bool:
+    """Return whether the entry has a name that is `named`."""
+    values = (entry.actor, entry.subject, *entry.details.values())
+    return any(isinstance(value, str) and named(value) for value in values)
 
 
-def without_name(entry: AuditEntry, user: UserId) -> AuditEntry:
-    """Return the entry with `ERASED` wherever it named the person."""
+def without_name(entry: AuditEntry, named: Callable[[str], bool]) -> AuditEntry:
+    """Return the entry with `ERASED` in place of every name that is `named`."""
     return dataclasses.replace(
         entry,
-        actor=ERASED if entry.actor == user else entry.actor,
-        subject=ERASED if entry.subject == user else entry.subject,
-        details={k: ERASED if v == user else v for k, v in entry.details.items()},
+        actor=ERASED if named(entry.actor) else entry.actor,
+        subject=ERASED if named(entry.subject) else entry.subject,
+        details={
+            key: ERASED if isinstance(value, str) and named(value) else value
+            for key, value in entry.details.items()
+        },
     )

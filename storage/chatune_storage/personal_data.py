@@ -1,18 +1,20 @@
 """Export and erasure of one person, in a database."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Connection, RowMapping, Table, select
 
 from chatune_core.messages import ConversationId, EventKey, UserId
-from chatune_core.outcomes import AnswerRated, GenerationMade
+from chatune_core.outcomes import AnswerCorrected, AnswerRated, GenerationMade
 from chatune_core.privacy import ErasureReceipt, PersonalRecord, Purpose
 from chatune_storage.audit import entry_from
 from chatune_storage.codec import event_from, prompt_from, reply_from, sampling_from
 from chatune_storage.database import Database
-from chatune_storage.effects import COMPLETION, PROMPT, REASON, REPLY
-from chatune_storage.erasure import erase_person, scrub
+from chatune_storage.effects import COMPLETION, CORRECTION, PROMPT, REASON, REPLY
+from chatune_storage.erasure import erase_people, scrub
 from chatune_storage.history import TURN_COLUMNS, turn_from
 from chatune_storage.inbox import PAYLOAD
 from chatune_storage.keyring import Keyring
@@ -22,11 +24,15 @@ from chatune_storage.queues import Queues
 from chatune_storage.tables import (
     audit,
     consents,
+    corrections,
     generations,
     inbox,
+    microseconds,
     moment,
     outbox,
+    people,
     ratings,
+    shown,
     turns,
 )
 
@@ -51,29 +57,33 @@ class SqlPersonalData:
     def _records(self, connection: Connection, user: UserId) -> Iterator[PersonalRecord]:
         key = self._keyring.known(connection, user)
         if key is not None:
+            messages = _messages(connection, key)
             for table, record in (
                 (inbox, _event),
-                (outbox, _reply),
+                (outbox, partial(_reply, messages)),
                 (turns, _turn),
                 (generations, _generation),
                 (ratings, _rating),
+                (corrections, _correction),
                 (consents, _decision),
             ):
                 for row in _rows(connection, table, key):
                     yield PersonalRecord(table.name, record(row, key))
         for row in connection.execute(select(audit).order_by(audit.c.id)).mappings():
             entry = entry_from(row)
-            if mentions(entry, user):
+            if mentions(entry, user.__eq__):
                 yield PersonalRecord("audit", readable(entry))
 
     async def erase(self, user: UserId) -> ErasureReceipt:
         """See PersonalData.erase."""
         now = self._now()
         removed, traces = await self._database.write(
-            lambda c: erase_person(c, self._queues, user, now)
+            lambda c: erase_people(
+                c, self._queues, people.c.user_id == user, user.__eq__, microseconds(now)
+            )
         )
         self._keyring.forget([user])
-        await scrub(self._database, traces)
+        await scrub(self._database, [user.encode("utf-8", "surrogatepass"), *traces])
         return ErasureReceipt(user, now, removed)
 
 
@@ -86,10 +96,24 @@ def _event(row: RowMapping, key: PersonKey) -> dict[str, object]:
     return readable(event_from(key.open(PAYLOAD, row["key_hash"].hex(), row["payload"])))
 
 
-def _reply(row: RowMapping, key: PersonKey) -> dict[str, object]:
+def _messages(connection: Connection, key: PersonKey) -> Mapping[str, list[str]]:
+    """Return the messages of each reply to the person."""
+    rows = connection.execute(
+        select(shown.c.answers, shown.c.message)
+        .join(outbox, outbox.c.answers == shown.c.answers)
+        .where(outbox.c.person_id == key.id)
+        .order_by(shown.c.message)
+    )
+    messages = defaultdict[str, list[str]](list)
+    for answers, message in rows:
+        messages[answers].append(message)
+    return messages
+
+
+def _reply(messages: Mapping[str, list[str]], row: RowMapping, key: PersonKey) -> dict[str, object]:
     answers = EventKey(row["answers"])
     if row["payload"] is None:
-        return {"answers": answers, "shown_as": row["message"]}
+        return {"answers": answers, "shown_as": messages.get(answers, [])}
     return readable(reply_from(answers, key.user, key.open(REPLY, answers, row["payload"])))
 
 
@@ -116,6 +140,7 @@ def _generation(row: RowMapping, key: PersonKey) -> dict[str, object]:
         queued_s=row["queued_s"],
         first_token_s=row["first_token_s"],
         total_s=row["total_s"],
+        question=EventKey(row["question"] or event),
     )
     return readable(made)
 
@@ -124,6 +149,12 @@ def _rating(row: RowMapping, key: PersonKey) -> dict[str, object]:
     answers, reason = EventKey(row["answers"]), row["reason"]
     said = "" if reason is None else key.open(REASON, answers, reason)
     return readable(AnswerRated(answers, key.user, row["score"], moment(row["at"]), said))
+
+
+def _correction(row: RowMapping, key: PersonKey) -> dict[str, object]:
+    answers = EventKey(row["answers"])
+    text = key.open(CORRECTION, answers, row["text"])
+    return readable(AnswerCorrected(answers, key.user, text, moment(row["at"])))
 
 
 def _decision(row: RowMapping, key: PersonKey) -> dict[str, object]:

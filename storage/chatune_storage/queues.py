@@ -4,39 +4,49 @@ Every `state` is written into the text: SQLite uses a partial index only if it s
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Generic, TypeVar
 
 from sqlalchemy import BindParameter, Connection, TextClause, bindparam, text
 
+from chatune_core.messages import ConversationId
 from chatune_storage.tables import CLAIMED, ENDED, READY, RESTING, WAITING
 
 Key = TypeVar("Key", str, bytes)
 
+# One walk of an index for each platform: sorting all that is ready would take longer the more waits.
+_SQLITE_READY = f"""
+  SELECT seq FROM (
+    SELECT seq FROM {{table}} INDEXED BY {{table}}_{{index}}
+    WHERE state = {READY} {{of_platform}} ORDER BY seq LIMIT :limit)
+  UNION ALL"""
 _SQLITE_CLAIM = f"""
 UPDATE {{table}} SET state = {CLAIMED}, attempt = attempt + 1, free_at = :until WHERE seq IN (
-  SELECT seq FROM (
-    SELECT seq FROM {{table}} INDEXED BY {{table}}_ready
-    WHERE state = {READY} ORDER BY seq LIMIT :limit)
-  UNION ALL
+  {{ready}}
   SELECT seq FROM (
     SELECT seq FROM {{table}} INDEXED BY {{table}}_timed
-    WHERE state IN ({CLAIMED}, {RESTING}) AND free_at <= :now ORDER BY seq LIMIT :limit)
+    WHERE state IN ({CLAIMED}, {RESTING}) AND free_at <= :now {{of_platforms}}
+    ORDER BY seq LIMIT :limit)
   ORDER BY seq LIMIT :limit)
 RETURNING seq, {{key}}, person_id, attempt, payload
 """
+_POSTGRES_READY = f"""
+  SELECT seq FROM (
+    SELECT seq FROM {{table}}
+    WHERE state = {READY} {{of_platform}} ORDER BY seq LIMIT :limit
+    FOR UPDATE SKIP LOCKED) AS {{index}}_{{number}}
+  UNION ALL"""
+# Materialized: run twice, a part that skips what is locked gives other rows.
 # `seq + 0` keeps the planner from walking the whole table in the order of its primary key.
 _POSTGRES_CLAIM = f"""
-WITH ready AS (
-  SELECT seq FROM {{table}} WHERE state = {READY} ORDER BY seq LIMIT :limit
-  FOR UPDATE SKIP LOCKED
-), lapsed AS (
-  SELECT seq FROM {{table}} WHERE state IN ({CLAIMED}, {RESTING}) AND free_at <= :now
+WITH lapsed AS (
+  SELECT seq FROM {{table}}
+  WHERE state IN ({CLAIMED}, {RESTING}) AND free_at <= :now {{of_platforms}}
   ORDER BY seq + 0 LIMIT :limit FOR UPDATE SKIP LOCKED
-), picked AS (
-  SELECT seq FROM ready UNION ALL SELECT seq FROM lapsed ORDER BY seq LIMIT :limit
+), picked AS MATERIALIZED ({{ready}}
+  SELECT seq FROM lapsed ORDER BY seq LIMIT :limit
 )
 UPDATE {{table}} AS q SET state = {CLAIMED}, attempt = attempt + 1, free_at = :until
 FROM picked WHERE q.seq = picked.seq
@@ -63,11 +73,18 @@ class Claimed(Generic[Key]):
 
 
 class Queue(Generic[Key]):
-    """One queue table; rows are named by `key`, a column with a unique index."""
+    """One queue table; rows are named by `key`, a column with a unique index.
 
-    def __init__(self, dialect: str, table: str, key: str) -> None:
-        claim = _SQLITE_CLAIM if dialect == "sqlite" else _POSTGRES_CLAIM
-        self._claim = text(claim.format(table=table, key=key))
+    Only rows of `platforms` are claimed, or all if that is None.
+    """
+
+    def __init__(
+        self, dialect: str, table: str, key: str, platforms: Collection[str] | None
+    ) -> None:
+        names = sorted(set(platforms or ()))
+        self._platforms = {f"platform_{number}": name for number, name in enumerate(names)}
+        self._claims = platforms is None or bool(names)
+        self._claim = _claim(dialect, table, key, self._platforms)
         self._rest = text(
             f"UPDATE {table} SET state = {RESTING}, free_at = :free_at WHERE {key} = :key AND {HELD}"
         )
@@ -82,7 +99,10 @@ class Queue(Generic[Key]):
         self, connection: Connection, limit: int, now: int, until: int
     ) -> Sequence[Claimed[Key]]:
         """Claim up to `limit` rows until the time `until`, oldest first."""
-        found = connection.execute(self._claim, {"limit": limit, "now": now, "until": until})
+        if not self._claims:
+            return []
+        asked = {"limit": limit, "now": now, "until": until, **self._platforms}
+        found = connection.execute(self._claim, asked)
         return sorted((Claimed(*row) for row in found), key=attrgetter("seq"))
 
     def rest(self, connection: Connection, rests: Sequence[tuple[Key, int, int]]) -> None:
@@ -114,9 +134,32 @@ class Queues:
             connection.execute(_LOCK_LINES, {"lines": lines})
 
 
-def queues_of(dialect: str) -> Queues:
-    """Return the queues in the SQL of `dialect`."""
-    return Queues(dialect, Queue(dialect, "inbox", "key_hash"), Queue(dialect, "outbox", "answers"))
+def queues_of(dialect: str, platforms: Collection[str] | None = None) -> Queues:
+    """Return the queues in the SQL of `dialect`; only rows of `platforms` are claimed."""
+    return Queues(
+        dialect,
+        Queue(dialect, "inbox", "key_hash", platforms),
+        Queue(dialect, "outbox", "answers", platforms),
+    )
+
+
+def platform_of(conversation: ConversationId) -> str:
+    """Return the platform that the conversation is on."""
+    return conversation.partition(":")[0]
+
+
+def _claim(dialect: str, table: str, key: str, platforms: Iterable[str]) -> TextClause:
+    """Return the claim of rows of the platforms bound to these names, or of all if there are none."""
+    ready, claim = _SQLITE_READY, _SQLITE_CLAIM
+    if dialect == "postgresql":
+        ready, claim = _POSTGRES_READY, _POSTGRES_CLAIM
+    names = [f":{name}" for name in platforms]
+    parts = [{"index": "platform", "of_platform": f"AND platform = {name}"} for name in names]
+    if not names:
+        parts = [{"index": "ready", "of_platform": ""}]
+    walks = [ready.format(table=table, number=number, **part) for number, part in enumerate(parts)]
+    of_platforms = f"AND platform IN ({', '.join(names)})" if names else ""
+    return text(claim.format(table=table, key=key, ready="".join(walks), of_platforms=of_platforms))
 
 
 def among(dialect: str, column: str, statement: str) -> TextClause:

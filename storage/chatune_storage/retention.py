@@ -11,6 +11,7 @@ from chatune_storage.database import Database
 from chatune_storage.tables import (
     ENDED,
     consents,
+    corrections,
     generations,
     inbox,
     microseconds,
@@ -27,8 +28,8 @@ class SqlRetention:
 
     The text of an ended event and of a delivered reply is gone as soon as it ends. What remains
     by age: turns, parked replies, texts of generations unless their person allows training,
-    reasons of ratings unless theirs allows feedback, where old answers are shown, and, thirty
-    days later than the rest, the hashed keys of ended events.
+    reasons of ratings and corrections unless theirs allows feedback, where old answers are
+    shown, and, thirty days later than the rest, the hashed keys of ended events.
     """
 
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
@@ -54,6 +55,9 @@ def _purge(connection: Connection, before: datetime) -> dict[str, int]:
         .where(ratings.c.at < age, ratings.c.reason.is_not(None))
         .where(~_allows(ratings.c.person_id, Purpose.FEEDBACK))
         .values(reason=None),
+        "corrections": delete(corrections)
+        .where(corrections.c.at < age)
+        .where(~_allows(corrections.c.person_id, Purpose.FEEDBACK)),
     }
     return {
         store: connection.execute(statement).rowcount for store, statement in statements.items()

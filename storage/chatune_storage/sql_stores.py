@@ -1,6 +1,6 @@
 """All ports over one database."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
@@ -13,13 +13,14 @@ from chatune_storage.consents import SqlConsents
 from chatune_storage.database import Database, cannot_open, open_database
 from chatune_storage.history import SqlHistory
 from chatune_storage.inbox import SqlInbox
+from chatune_storage.key_values import SqlKeyValues
 from chatune_storage.keyring import Keyring
 from chatune_storage.keys import MasterKey
 from chatune_storage.ledger import SqlLedger
 from chatune_storage.migrate import migrate
 from chatune_storage.outbox import SqlOutbox
 from chatune_storage.personal_data import SqlPersonalData
-from chatune_storage.queues import queues_of
+from chatune_storage.queues import Queues, queues_of
 from chatune_storage.reader import Reader
 from chatune_storage.retention import SqlRetention
 from chatune_storage.stores import Stores
@@ -36,19 +37,24 @@ async def open_stores(
     now: Callable[[], datetime],
     lease_for: timedelta,
     lock_wait: timedelta = _LOCK_WAIT,
+    platforms: Collection[str] | None = None,
 ) -> AsyncIterator[Stores]:
     """Open the stores in the database at `url`, its schema brought up to date.
 
     `now` gives aware times in UTC. A claim lasts `lease_for`. A statement waits `lock_wait` for
-    another process that holds the database, then gives up with `RetryLater`.
+    another process that holds the database, then gives up with `RetryLater`. Only events and
+    replies of `platforms` are claimed, so that several processes may share a database; None
+    claims all.
 
     Raises:
         ConfigurationError: the database cannot be used as it is: see `remedy`.
     """
     async with open_database(url, lock_wait) as database:
-        keyring = Keyring(MasterKey(master_key), _KEYS_REMEMBERED)
+        master = MasterKey(master_key)
+        keyring = Keyring(master, _KEYS_REMEMBERED)
         await _prepare(database, keyring)
-        yield _stores(database, keyring, now, lease_for)
+        queues = queues_of(database.dialect, platforms)
+        yield _stores(database, queues, master, keyring, now, lease_for)
 
 
 async def _prepare(database: Database, keyring: Keyring) -> None:
@@ -67,17 +73,22 @@ def _reason(error: RetryLater | DBAPIError) -> str:
 
 
 def _stores(
-    database: Database, keyring: Keyring, now: Callable[[], datetime], lease_for: timedelta
+    database: Database,
+    queues: Queues,
+    master: MasterKey,
+    keyring: Keyring,
+    now: Callable[[], datetime],
+    lease_for: timedelta,
 ) -> Stores:
-    queues = queues_of(database.dialect)
     writer = Writer(database, queues, keyring, now)
     return Stores(
         inbox=SqlInbox(writer, keyring, database.dialect, lease_for),
-        ledger=SqlLedger(writer, keyring, database.dialect),
+        ledger=SqlLedger(database, writer, keyring),
         outbox=SqlOutbox(writer, keyring, lease_for),
         history=SqlHistory(database, Reader(database), keyring),
         consents=SqlConsents(database, writer, now),
         audit=SqlAuditLog(database, now),
         personal_data=SqlPersonalData(database, queues, keyring, now),
         retention=SqlRetention(database, now),
+        key_values=SqlKeyValues(database, writer, master),
     )

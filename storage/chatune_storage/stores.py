@@ -7,6 +7,7 @@ from chatune_core.ports import (
     Consents,
     History,
     Inbox,
+    KeyValues,
     Ledger,
     Outbox,
     PersonalData,
@@ -26,3 +27,4 @@ class Stores:
     audit: AuditLog
     personal_data: PersonalData
     retention: Retention
+    key_values: KeyValues

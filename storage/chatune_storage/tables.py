@@ -21,7 +21,8 @@ from sqlalchemy.types import TypeEngine
 
 WAITING, READY, CLAIMED, RESTING, ENDED = range(5)
 """`state` of a queue row: behind an earlier one of its line; free to claim; claimed; given back
-for a while; over. A row without a `line` stands in nobody's way."""
+for a while; over. A row without a `line` stands in nobody's way; `platform` is how its
+conversation begins."""
 
 metadata = MetaData()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -76,6 +77,7 @@ def _queue_indexes(name: str) -> tuple[Index, ...]:
         for purpose, columns, where in (
             ("line", ("line", "seq"), unfinished),
             ("ready", ("seq",), ready),
+            ("platform", ("platform", "seq"), ready),
             ("timed", ("free_at", "seq"), timed),
             ("person", ("person_id",), text("person_id IS NOT NULL")),
         )
@@ -95,6 +97,7 @@ inbox = Table(
     Column("free_at", BigInteger, nullable=False),
     Column("stopping", Boolean, nullable=False),
     Column("ended_at", BigInteger),
+    Column("platform", Text),
     *_queue_indexes("inbox"),
     sqlite_autoincrement=True,
 )
@@ -111,16 +114,19 @@ outbox = Table(
     Column("attempt", Integer, nullable=False),
     Column("free_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger),
-    Column("message", Text),
     Column("parked_because", Text),
+    Column("platform", Text),
     *_queue_indexes("outbox"),
-    Index(
-        "outbox_message",
-        "message",
-        sqlite_where=text("message IS NOT NULL"),
-        postgresql_where=text("message IS NOT NULL"),
-    ),
     sqlite_autoincrement=True,
+)
+
+# The messages of a reply go with its row, whoever removes that.
+shown = Table(
+    "shown",
+    metadata,
+    Column("message", Text, primary_key=True),
+    Column("answers", ForeignKey("outbox.answers", ondelete="CASCADE"), nullable=False),
+    Index("shown_answers", "answers"),
 )
 
 turns = Table(
@@ -134,6 +140,7 @@ turns = Table(
     Column("text", LargeBinary, nullable=False),
     Column("at", BigInteger, nullable=False),
     Index("turns_conversation", "conversation", "id"),
+    Index("turns_event", "event"),
     Index("turns_person", "person_id"),
     sqlite_autoincrement=True,
 )
@@ -160,7 +167,15 @@ generations = Table(
     Column("first_token_s", Float, nullable=False),
     Column("total_s", Float, nullable=False),
     Column("since_reset", Boolean, nullable=False),
+    # Only where it is not the event itself.
+    Column("question", Text),
     Index("generations_conversation", "conversation", "id"),
+    Index(
+        "generations_question",
+        "question",
+        sqlite_where=text("question IS NOT NULL"),
+        postgresql_where=text("question IS NOT NULL"),
+    ),
     Index("generations_person", "person_id"),
     sqlite_autoincrement=True,
 )
@@ -176,11 +191,28 @@ ratings = Table(
     Index("ratings_person", "person_id"),
 )
 
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("answers", Text, primary_key=True),
+    Column("person_id", ForeignKey("people.id"), primary_key=True),
+    Column("text", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("corrections_person", "person_id"),
+)
+
 choices = Table(
     "choices",
     metadata,
     Column("conversation", Text, primary_key=True),
     Column("model", Text, nullable=False),
+)
+
+key_values = Table(
+    "key_values",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
 )
 
 consents = Table(

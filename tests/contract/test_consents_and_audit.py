@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from chatune_core.ports import AuditEntry
+from chatune_core.outcomes import AuditEntry
 from chatune_core.privacy import Purpose
 from chatune_storage.stores import Stores
 from fakes.clock import FakeClock

@@ -5,6 +5,7 @@ from chatune_core.ports import (
     Consents,
     History,
     Inbox,
+    KeyValues,
     Ledger,
     Outbox,
     PersonalData,
@@ -14,15 +15,14 @@ from chatune_storage.audit import SqlAuditLog
 from chatune_storage.consents import SqlConsents
 from chatune_storage.history import SqlHistory
 from chatune_storage.inbox import SqlInbox
+from chatune_storage.key_values import SqlKeyValues
 from chatune_storage.ledger import SqlLedger
-from chatune_storage.memory.privacy import (
-    MemoryAuditLog,
-    MemoryConsents,
-    MemoryPersonalData,
-    MemoryRetention,
-)
+from chatune_storage.memory.ledger import MemoryLedger
+from chatune_storage.memory.logs import MemoryAuditLog, MemoryConsents
+from chatune_storage.memory.privacy import MemoryPersonalData, MemoryRetention
 from chatune_storage.memory.queues import MemoryInbox, MemoryOutbox
-from chatune_storage.memory.records import MemoryHistory, MemoryLedger
+from chatune_storage.memory.records import MemoryHistory
+from chatune_storage.memory.values import MemoryKeyValues
 from chatune_storage.outbox import SqlOutbox
 from chatune_storage.personal_data import SqlPersonalData
 from chatune_storage.retention import SqlRetention
@@ -37,6 +37,7 @@ def test_every_port_is_there_twice() -> None:
     audits: list[type[AuditLog]] = [SqlAuditLog, MemoryAuditLog]
     personal: list[type[PersonalData]] = [SqlPersonalData, MemoryPersonalData]
     retention: list[type[Retention]] = [SqlRetention, MemoryRetention]
-    ports = (inboxes, ledgers, outboxes, histories, consents, audits, personal, retention)
+    values: list[type[KeyValues]] = [SqlKeyValues, MemoryKeyValues]
+    ports = (inboxes, ledgers, outboxes, histories, consents, audits, personal, retention, values)
 
     assert all(len(implementations) == 2 for implementations in ports)

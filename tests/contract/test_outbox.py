@@ -69,7 +69,7 @@ async def test_a_stale_holder_can_do_nothing(stores: Stores, clock: FakeClock) -
     clock.advance(LEASE_FOR)
     await stores.outbox.lease(5)
 
-    await stores.outbox.delivered(stale, MessageKey("m1"))
+    await stores.outbox.delivered(stale, [MessageKey("m1")])
     await stores.outbox.park(stale, "refused")
     await stores.outbox.release(stale, timedelta())
 
@@ -106,7 +106,7 @@ async def test_reporting_a_delivery_again_changes_nothing(stores: Stores) -> Non
     await handle(stores, said("a"), generated("a"), answer=reply("a"))
     lease = await deliver(stores, "m1")
 
-    await stores.outbox.delivered(lease, MessageKey("m2"))
+    await stores.outbox.delivered(lease, [MessageKey("m2")])
 
     assert await stores.history.answer_shown_as(MessageKey("m1")) == "test:a"
     assert await stores.history.answer_shown_as(MessageKey("m2")) is None
@@ -125,7 +125,7 @@ async def test_rival_deliverers_share_the_replies_without_overlap(
             for lease in leases:
                 assert lease.attempt == 1
                 sent.append(lease.reply.answers)
-                await stores.outbox.delivered(lease, MessageKey(f"m:{lease.reply.answers}"))
+                await stores.outbox.delivered(lease, [MessageKey(f"m:{lease.reply.answers}")])
 
     async with anyio.create_task_group() as tasks:
         for stores in rivals * 2:

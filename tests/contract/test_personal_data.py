@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from chatune_core.messages import ConversationId, MessageKey
-from chatune_core.outcomes import AnswerRated, ModelChosen, Outcome
+from chatune_core.outcomes import AnswerCorrected, AnswerRated, ModelChosen, Outcome
 from chatune_core.privacy import Purpose
 from chatune_storage.stores import Stores
 from fakes.clock import FakeClock
@@ -25,7 +25,8 @@ from fakes.events import (
 
 pytestmark = pytest.mark.anyio
 STORES = {
-    "inbox", "outbox", "turns", "generations", "ratings", "consents", "audit", "quotes", "keys",
+    "inbox", "outbox", "turns", "generations", "ratings", "corrections", "consents", "audit",
+    "quotes", "keys",
 }  # fmt: skip
 LEASE_FOR = timedelta(seconds=60)
 
@@ -36,8 +37,12 @@ async def a_life(stores: Stores) -> None:
         stores, said("1"), turn("1", "hello"), turn("1", "hi", "assistant"), generated("1"),
         answer=reply("1"),
     )  # fmt: skip
-    await deliver(stores, "m1")
-    await handle(stores, said("2"), AnswerRated(generated("1").event, ANN, 1, AT, "kind"))
+    await deliver(stores, "m1", "m1, continued")
+    answer = generated("1").event
+    await handle(
+        stores, said("2"), AnswerRated(answer, ANN, 1, AT, "kind"),
+        AnswerCorrected(answer, ANN, "better", AT),
+    )  # fmt: skip
     await handle(stores, said("3"), answer=reply("3", "not sent yet"))
     await stores.consents.record(ANN, Purpose.MEMORY, granted=True, source="test:1")
     await stores.audit.append("operator", "look", ANN, {"asked by": ANN, "rows": 1})
@@ -63,6 +68,7 @@ async def test_an_export_has_everything_readable_and_grouped(stores: Stores) -> 
     assert isinstance(made["sampling"], dict)
     assert made["sampling"]["stop"] == ["END"]
     assert [record["reason"] for record in by_store["ratings"]] == ["kind"]
+    assert [record["text"] for record in by_store["corrections"]] == ["better"]
     assert [record["purpose"] for record in by_store["consents"]] == ["memory"]
     assert [record["action"] for record in by_store["audit"]] == ["look"]
 
@@ -83,8 +89,8 @@ async def test_an_erasure_counts_what_went_in_every_store(stores: Stores, clock:
     assert receipt.removed.keys() == STORES
     counts = {store: n for store, n in receipt.removed.items() if store not in ("keys", "outbox")}
     assert counts == {
-        "inbox": 1, "turns": 2, "generations": 1, "ratings": 1, "consents": 1, "audit": 1,
-        "quotes": 0,
+        "inbox": 1, "turns": 2, "generations": 1, "ratings": 1, "corrections": 1, "consents": 1,
+        "audit": 1, "quotes": 0,
     }  # fmt: skip
     assert receipt.removed["outbox"] >= 1
 
@@ -215,14 +221,15 @@ async def test_prompts_of_others_that_may_quote_the_person_go_too(stores: Stores
     }
 
 
-async def test_votes_of_others_on_erased_answers_go_too(stores: Stores) -> None:
+async def test_judgements_of_others_on_erased_answers_go_too(stores: Stores) -> None:
     await handle(stores, said("1"), generated("1"))
-    vote = AnswerRated(generated("1").event, BEN, 1, AT)
-    await handle(stores, said("2", user=BEN), vote)
+    answer = generated("1").event
+    vote, correction = AnswerRated(answer, BEN, 1, AT), AnswerCorrected(answer, BEN, "so", AT)
+    await handle(stores, said("2", user=BEN), vote, correction)
 
     receipt = await stores.personal_data.erase(ANN)
 
-    assert receipt.removed["ratings"] == 1
+    assert (receipt.removed["ratings"], receipt.removed["corrections"]) == (1, 1)
     assert await stores.personal_data.export(BEN) == []
 
 

@@ -54,6 +54,7 @@ def generated(
     room: ConversationId = ROOM,
     user: UserId = ANN,
     at: datetime = AT,
+    question: str | None = None,
 ) -> GenerationMade:
     """Return the effect that an answer was generated."""
     return GenerationMade(
@@ -73,6 +74,7 @@ def generated(
         queued_s=0.5,
         first_token_s=0.75,
         total_s=1.5,
+        question=EventKey(f"test:{question or key}"),
     )
 
 
@@ -87,8 +89,8 @@ async def handle(
     return lease
 
 
-async def deliver(stores: Stores, message: str) -> ReplyLease:
-    """Claim the next reply and have it shown as `message`."""
+async def deliver(stores: Stores, *messages: str) -> ReplyLease:
+    """Claim the next reply and have it shown as `messages`."""
     [lease] = await stores.outbox.lease(1)
-    await stores.outbox.delivered(lease, MessageKey(message))
+    await stores.outbox.delivered(lease, [MessageKey(message) for message in messages])
     return lease

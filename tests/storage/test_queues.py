@@ -100,7 +100,7 @@ class Queues(RuleBasedStateMachine):
         lease = data.draw(st.sampled_from(self.replies))
         if end == "deliver":
             message = MessageKey(f"m:{lease.reply.answers}")
-            self.same(lambda stores: stores.outbox.delivered(lease, message))
+            self.same(lambda stores: stores.outbox.delivered(lease, [message]))
         elif end == "park":
             self.same(lambda stores: stores.outbox.park(lease, "refused"))
         else:

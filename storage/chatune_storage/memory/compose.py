@@ -5,14 +5,13 @@ from datetime import datetime, timedelta
 
 from chatune_core.messages import Inbound, Reply
 from chatune_storage.memory.claims import ClaimQueue
-from chatune_storage.memory.privacy import (
-    MemoryAuditLog,
-    MemoryConsents,
-    MemoryPersonalData,
-    MemoryRetention,
-)
+from chatune_storage.memory.erasure import Erasure
+from chatune_storage.memory.ledger import MemoryLedger
+from chatune_storage.memory.logs import MemoryAuditLog, MemoryConsents
+from chatune_storage.memory.privacy import MemoryPersonalData, MemoryRetention
 from chatune_storage.memory.queues import MemoryInbox, MemoryOutbox
-from chatune_storage.memory.records import MemoryHistory, MemoryLedger, Records
+from chatune_storage.memory.records import MemoryHistory, Records
+from chatune_storage.memory.values import MemoryKeyValues
 from chatune_storage.stores import Stores
 
 
@@ -23,17 +22,19 @@ def memory_stores(now: Callable[[], datetime], lease_for: timedelta) -> Stores:
     """
     events: ClaimQueue[Inbound] = ClaimQueue(now, lease_for)
     replies: ClaimQueue[Reply] = ClaimQueue(now, lease_for)
-    records = Records()
+    records, values = Records(), MemoryKeyValues()
     outbox = MemoryOutbox(replies, now)
-    consents = MemoryConsents(now)
-    audit = MemoryAuditLog(now)
+    consents, audit = MemoryConsents(now), MemoryAuditLog(now)
+    erasure = Erasure(events, replies, outbox, records, consents, audit, values)
+    personal = MemoryPersonalData(events, replies, outbox, records, consents, audit, erasure, now)
     return Stores(
         inbox=MemoryInbox(events),
-        ledger=MemoryLedger(events, replies, records),
+        ledger=MemoryLedger(events, replies, records, audit, erasure),
         outbox=outbox,
         history=MemoryHistory(records, outbox),
         consents=consents,
         audit=audit,
-        personal_data=MemoryPersonalData(events, replies, outbox, records, consents, audit, now),
+        personal_data=personal,
         retention=MemoryRetention(records, outbox, consents, now),
+        key_values=values,
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chatune_core.messages import (
+    ConversationId,
     EventKey,
     Inbound,
     MessageKey,
@@ -25,8 +26,15 @@ class Parked:
     at: datetime
 
 
-Shown = tuple[EventKey, UserId, datetime]
-"""Which reply, to whom, and when its last claim would have run out; the text is not kept."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Which reply a message shows; the text is not kept."""
+
+    answers: EventKey
+    conversation: ConversationId
+    user: UserId
+    until: datetime
+    """When the last claim on it would have run out."""
 
 
 class MemoryInbox:
@@ -65,7 +73,7 @@ class MemoryInbox:
         """See Inbox.request_stop. A stop that was never stored means whatever runs now."""
         entry = self._queue.head(stop.conversation)
         asked = self._queue.find(stop.key)
-        if entry is None or not entry.claimed or (asked is not None and asked.seq < entry.seq):
+        if entry is None or not entry.claimed or (asked is not None and asked.seq <= entry.seq):
             return None
         entry.stopping = True
         return entry.key
@@ -83,12 +91,14 @@ class MemoryOutbox:
         """See Outbox.lease."""
         return [ReplyLease(entry.item, entry.attempt) for entry in self._queue.claim(limit)]
 
-    async def delivered(self, lease: ReplyLease, message: MessageKey) -> None:
+    async def delivered(self, lease: ReplyLease, messages: Sequence[MessageKey]) -> None:
         """See Outbox.delivered."""
         entry = self._queue.held(lease.reply.answers, lease.attempt)
         if entry is not None:
             self._queue.end(entry)
-            self.shown[message] = (entry.key, entry.item.user, entry.free_at)
+            reply = entry.item
+            shown = Shown(entry.key, reply.conversation, reply.user, entry.free_at)
+            self.shown.update(dict.fromkeys(messages, shown))
 
     async def release(self, lease: ReplyLease, after: timedelta) -> None:
         """See Outbox.release."""

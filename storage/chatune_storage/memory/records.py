@@ -1,21 +1,35 @@
-"""What outcomes leave behind, in memory: ledger and history."""
+"""What was said, in memory: the records, and their history."""
 
-from collections.abc import Sequence
-from typing import assert_never
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar, assert_never
 
-from chatune_core.messages import ConversationId, EventKey, Inbound, MessageKey, Reply, Turn, UserId
+from chatune_core.messages import ConversationId, EventKey, MessageKey, Turn, UserId
 from chatune_core.outcomes import (
+    AnswerCorrected,
     AnswerRated,
     ConversationReset,
-    Effect,
     GenerationMade,
+    MessageErased,
     ModelChosen,
-    Outcome,
+    TurnReplaced,
     TurnSaid,
 )
-from chatune_core.ports import EventLease
-from chatune_storage.memory.claims import ClaimQueue
 from chatune_storage.memory.queues import MemoryOutbox
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+Recorded = (
+    TurnSaid
+    | TurnReplaced
+    | GenerationMade
+    | AnswerRated
+    | AnswerCorrected
+    | ConversationReset
+    | MessageErased
+    | ModelChosen
+)
+"""The effects that concern what was said, and nothing else."""
 
 
 class Records:
@@ -27,20 +41,23 @@ class Records:
         self.answers: dict[ConversationId, list[EventKey]] = {}
         """Events with a generated answer since the last reset, oldest first."""
         self.ratings: dict[tuple[EventKey, UserId], AnswerRated] = {}
+        self.corrections: dict[tuple[EventKey, UserId], AnswerCorrected] = {}
         self.models: dict[ConversationId, str] = {}
 
-    def apply(self, effect: Effect) -> None:
+    def apply(self, effect: Recorded) -> None:
         """Record one effect."""
         match effect:
             case TurnSaid(turn=turn):
                 self.turns.setdefault(turn.conversation, []).append(turn)
+            case TurnReplaced(turn=turn):
+                self._replace(turn)
             case GenerationMade():
                 self.generations[effect.event] = effect
                 self.answers.setdefault(effect.conversation, []).append(effect.event)
-            case AnswerRated(score=0):
-                self.ratings.pop((effect.answers, effect.user), None)
-            case AnswerRated():
-                self.ratings[effect.answers, effect.user] = effect
+            case AnswerRated() | AnswerCorrected():
+                self._judge(effect)
+            case MessageErased(conversation=conversation, event=event):
+                self._erase(conversation, event)
             case ConversationReset(conversation=conversation):
                 self.turns.pop(conversation, None)
                 self.answers.pop(conversation, None)
@@ -49,28 +66,61 @@ class Records:
             case _:
                 assert_never(effect)
 
+    def _judge(self, effect: AnswerRated | AnswerCorrected) -> None:
+        place = (effect.answers, effect.user)
+        match effect:
+            case AnswerRated(score=0):
+                self.ratings.pop(place, None)
+            case AnswerRated():
+                self.ratings[place] = effect
+            case AnswerCorrected():
+                self.corrections[place] = effect
 
-class MemoryLedger:
-    """See Ledger. Nothing outlives the process."""
+    def _replace(self, turn: Turn) -> None:
+        turns = self.turns.get(turn.conversation, [])
+        for place, said in enumerate(turns):
+            if (said.event, said.role) == (turn.event, turn.role):
+                turns[place] = turn
 
-    def __init__(
-        self, inbox: ClaimQueue[Inbound], outbox: ClaimQueue[Reply], records: Records
-    ) -> None:
-        self._inbox, self._outbox, self._records = inbox, outbox, records
+    def _erase(self, conversation: ConversationId, event: EventKey) -> None:
+        made = self.generations
+        answers = {key for key, item in made.items() if event in (key, item.question)}
+        turns = [turn for line in self.turns.values() for turn in line]
+        times = [turn.at for turn in turns if turn.event == event]
+        times += [made[key].at for key in answers]
+        if not times:
+            return
+        since = min(times)
+        self.drop_turns(lambda turn: turn.event == event or turn.event in answers)
+        for key, item in made.items():
+            if key in answers:
+                made[key] = replace(item, prompt=(), completion="")
+            elif item.conversation == conversation and item.at >= since:
+                made[key] = replace(item, prompt=())
+        for place, vote in self.ratings.items():
+            if place[0] in answers:
+                self.ratings[place] = replace(vote, reason="")
+        drop(self.corrections, lambda place, _: place[0] in answers)
 
-    async def commit(self, lease: EventLease, outcome: Outcome) -> bool:
-        """See Ledger.commit."""
-        key = lease.event.key
-        entry = self._inbox.held(key, lease.attempt)
-        if entry is None:
-            return self._inbox.ended_by(key, lease.attempt)
-        self._inbox.end(entry)
-        for effect in outcome.effects:
-            self._records.apply(effect)
-        reply = outcome.reply
-        if reply is not None:
-            self._outbox.add(reply.answers, reply.conversation, reply)
-        return True
+    def drop_turns(self, unwanted: Callable[[Turn], bool]) -> int:
+        """Forget these turns; return how many there were."""
+        removed = 0
+        for conversation, turns in list(self.turns.items()):
+            kept = [turn for turn in turns if not unwanted(turn)]
+            removed += len(turns) - len(kept)
+            if kept:
+                self.turns[conversation] = kept
+            else:
+                del self.turns[conversation]
+        return removed
+
+
+def drop(table: dict[Key, Value], unwanted: Callable[[Key, Value], bool]) -> int:
+    """Forget these rows of `table`; return how many there were."""
+    doomed = [key for key, value in table.items() if unwanted(key, value)]
+    for key in doomed:
+        del table[key]
+    return len(doomed)
 
 
 class MemoryHistory:
@@ -92,9 +142,14 @@ class MemoryHistory:
     async def answer_shown_as(self, message: MessageKey) -> EventKey | None:
         """See History.answer_shown_as."""
         shown = self._outbox.shown.get(message)
-        if shown is None or shown[0] not in self._records.generations:
+        if shown is None or shown.answers not in self._records.generations:
             return None
-        return shown[0]
+        return shown.answers
+
+    async def question_of(self, answer: EventKey) -> EventKey | None:
+        """See History.question_of."""
+        made = self._records.generations.get(answer)
+        return None if made is None else made.question
 
     async def chosen_model(self, conversation: ConversationId) -> str | None:
         """See History.chosen_model."""

@@ -1,0 +1,99 @@
+"""Taking people and workspaces out of the memory."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from chatune_core.messages import ConversationId, Inbound, Reply, WorkspaceId
+from chatune_storage.memory.claims import ClaimQueue
+from chatune_storage.memory.logs import MemoryAuditLog, MemoryConsents
+from chatune_storage.memory.queues import MemoryOutbox, Shown
+from chatune_storage.memory.records import Records, drop
+from chatune_storage.memory.values import MemoryKeyValues
+from chatune_storage.personal import STORES, mentions, without_name
+
+Named = Callable[[str], bool]
+Item = Inbound | Reply | Shown
+
+
+class Erasure:
+    """Knows every place where something about a person or a workspace lies."""
+
+    def __init__(
+        self,
+        inbox: ClaimQueue[Inbound],
+        replies: ClaimQueue[Reply],
+        outbox: MemoryOutbox,
+        records: Records,
+        consents: MemoryConsents,
+        audit: MemoryAuditLog,
+        values: MemoryKeyValues,
+    ) -> None:
+        self._inbox, self._replies, self._outbox, self._records = inbox, replies, outbox, records
+        self._consents, self._audit, self._values = consents, audit, values
+
+    def erase_people(self, named: Named) -> dict[str, int]:
+        """Forget everyone whose id is `named`; return rows per store."""
+        removed = dict.fromkeys(STORES, 0)
+        removed |= self._empty_queues(lambda item: named(item.user))
+        removed |= self._erase_records(named)
+        decisions = self._consents.decisions
+        removed["consents"] = sum(len(decisions.pop(u)) for u in list(decisions) if named(u))
+        for place, entry in enumerate(self._audit.log):
+            if mentions(entry, named):
+                self._audit.log[place] = without_name(entry, named)
+                removed["audit"] += 1
+        return removed
+
+    def erase_workspace(self, workspace: WorkspaceId) -> None:
+        """Forget the conversations of `workspace`, its values, and people known by it alone."""
+        prefix = f"{workspace}:"
+        self._empty_queues(lambda item: item.conversation.startswith(prefix))
+        records = self._records
+        gone = {
+            k for k, made in records.generations.items() if made.conversation.startswith(prefix)
+        }
+        drop(records.generations, lambda key, _: key in gone)
+        drop(records.ratings, lambda key, _: key[0] in gone)
+        drop(records.corrections, lambda key, _: key[0] in gone)
+        drop(records.turns, lambda place, _: place.startswith(prefix))
+        drop(records.answers, lambda place, _: place.startswith(prefix))
+        drop(records.models, lambda place, _: place.startswith(prefix))
+        drop(self._values.values, lambda name, _: name.startswith(prefix))
+        self.erase_people(lambda name: name.startswith(prefix))
+
+    def _empty_queues(self, unwanted: Callable[[Item], bool]) -> dict[str, int]:
+        outbox = self._outbox
+        events = self._inbox.drop(unwanted)
+        replies = len(self._replies.drop(unwanted))
+        replies += drop(outbox.parked, lambda _, item: unwanted(item.reply))
+        replies += drop(outbox.shown, lambda _, shown: unwanted(shown))
+        return {"inbox": len(events), "outbox": replies}
+
+    def _erase_records(self, named: Named) -> dict[str, int]:
+        records = self._records
+        gone = {key for key, made in records.generations.items() if named(made.user)}
+        places = {records.generations[key].conversation for key in gone}
+        turns = (turn for line in records.turns.values() for turn in line)
+        places |= {turn.conversation for turn in turns if named(turn.user)}
+        removed = {
+            "turns": records.drop_turns(lambda turn: named(turn.user)),
+            "generations": drop(records.generations, lambda key, _: key in gone),
+            "ratings": drop(records.ratings, lambda key, _: named(key[1]) or key[0] in gone),
+            "corrections": drop(
+                records.corrections, lambda key, _: named(key[1]) or key[0] in gone
+            ),
+        }
+        for place in places & records.answers.keys():
+            records.answers[place] = [key for key in records.answers[place] if key not in gone]
+        removed["quotes"] = self._drop_quotes(places)
+        return removed
+
+    def _drop_quotes(self, places: set[ConversationId]) -> int:
+        made = self._records.generations
+        quoting = [key for key, item in made.items() if item.conversation in places and item.prompt]
+        for key in quoting:
+            made[key] = replace(made[key], prompt=())
+        left = {item.conversation for item in made.values()} | self._records.turns.keys()
+        for alone in places - left:
+            self._records.models.pop(alone, None)
+        return len(quoting)

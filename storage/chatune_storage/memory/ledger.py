@@ -1,0 +1,47 @@
+"""The ledger in memory."""
+
+from chatune_core.messages import Inbound, Reply
+from chatune_core.outcomes import Audited, Effect, Outcome, WorkspaceErased
+from chatune_core.ports import EventLease
+from chatune_storage.memory.claims import ClaimQueue
+from chatune_storage.memory.erasure import Erasure
+from chatune_storage.memory.logs import MemoryAuditLog
+from chatune_storage.memory.records import Records
+
+
+class MemoryLedger:
+    """See Ledger. Nothing outlives the process."""
+
+    def __init__(
+        self,
+        inbox: ClaimQueue[Inbound],
+        outbox: ClaimQueue[Reply],
+        records: Records,
+        audit: MemoryAuditLog,
+        erasure: Erasure,
+    ) -> None:
+        self._inbox, self._outbox, self._records = inbox, outbox, records
+        self._audit, self._erasure = audit, erasure
+
+    async def commit(self, lease: EventLease, outcome: Outcome) -> bool:
+        """See Ledger.commit."""
+        key = lease.event.key
+        entry = self._inbox.held(key, lease.attempt)
+        if entry is None:
+            return self._inbox.ended_by(key, lease.attempt)
+        self._inbox.end(entry)
+        for effect in outcome.effects:
+            self._apply(effect)
+        reply = outcome.reply
+        if reply is not None:
+            self._outbox.add(reply.answers, reply.conversation, reply)
+        return True
+
+    def _apply(self, effect: Effect) -> None:
+        match effect:
+            case WorkspaceErased(workspace=workspace):
+                self._erasure.erase_workspace(workspace)
+            case Audited(entry=entry):
+                self._audit.log.append(entry)
+            case _:
+                self._records.apply(effect)
