@@ -55,7 +55,8 @@ async def error_of(call: Awaitable[object]) -> str:
 @asynccontextmanager
 async def opened_place() -> AsyncIterator[Place]:
     clock = Clock()
-    async with SlackServer.open(clock=clock, timing=Timing(scale=0.02)) as server:
+    timing = Timing(scale=0.02, ack_within=50.0, retries=(0.0, 5.0, 10.0))
+    async with SlackServer.open(clock=clock, timing=timing) as server:
         team = server.add_team("Acme")
         ada = server.add_user(team, "ada")
         channel = server.add_channel(team, "general")

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import aiohttp
 import pytest
@@ -15,9 +16,9 @@ from adapters.slack_server.place import Place, bolt_app, connected, listening
 from chatune_adapters.testing.slack import Upload
 
 pytestmark = pytest.mark.anyio
-Body = dict[str, object]
+Body = dict[str, Any]
 
-ASK = {
+ASK: Body = {
     "type": "modal",
     "callback_id": "correct",
     "title": {"type": "plain_text", "text": "Correct it"},
@@ -31,7 +32,7 @@ ASK = {
         }
     ],
 }
-BUTTONS = [
+BUTTONS: list[Body] = [
     {"type": "section", "text": {"type": "mrkdwn", "text": "hello"}},
     {
         "type": "actions",
@@ -106,10 +107,11 @@ async def test_a_button_opens_a_modal_and_the_modal_is_checked(place: Place, way
         await client.views_open(trigger_id=body["trigger_id"], view=ASK)
 
     @app.view("correct")
-    async def take(ack: AsyncAck, view: dict[str, dict[str, dict[str, Body]]]) -> None:
-        text = view["state"]["values"]["better"]["text"]  # type: ignore[index]
-        wrong = text["value"] == "worse"  # type: ignore[call-overload]
-        await ack(response_action="errors", errors={"better": "no"}) if wrong else await ack()
+    async def take(ack: AsyncAck, view: Body) -> None:
+        if view["state"]["values"]["better"]["text"]["value"] == "worse":
+            await ack(response_action="errors", errors={"better": "no"})
+        else:
+            await ack()
 
     async with running(place, app, way):
         await place.client.chat_postMessage(channel=place.channel.id, text="hello", blocks=BUTTONS)
@@ -136,7 +138,7 @@ async def test_shortcuts_reach_the_app(place: Place, way: str) -> None:
         await ack()
 
     @app.message_shortcut("summarize")
-    async def summarize(ack: AsyncAck, shortcut: dict[str, Body], respond: AsyncRespond) -> None:
+    async def summarize(ack: AsyncAck, shortcut: Body, respond: AsyncRespond) -> None:
         seen.append(str(shortcut["message"]["text"]))
         await ack()
         await respond("short", response_type="ephemeral")
@@ -156,15 +158,17 @@ async def test_an_assistant_thread_has_prompts_a_status_and_an_answer(
     app = bolt_app(place)
 
     @app.event("assistant_thread_started")
-    async def started(event: dict[str, Body], client: AsyncWebClient) -> None:
-        where = {name: str(event["assistant_thread"][name]) for name in ("channel_id", "thread_ts")}
+    async def started(event: Body, client: AsyncWebClient) -> None:
+        where: Body = {
+            name: str(event["assistant_thread"][name]) for name in ("channel_id", "thread_ts")
+        }
         prompts = [{"title": "Tea", "message": "Make tea"}]
         await client.assistant_threads_setSuggestedPrompts(prompts=prompts, **where)
 
     @app.event("message")
     async def answer(event: dict[str, str], client: AsyncWebClient, say: AsyncSay) -> None:
         if "bot_id" not in event:
-            where = {"channel_id": event["channel"], "thread_ts": event["thread_ts"]}
+            where: Body = {"channel_id": event["channel"], "thread_ts": event["thread_ts"]}
             await client.assistant_threads_setStatus(status="is thinking", **where)
             await client.assistant_threads_setTitle(title="Tea", **where)
             await say("done", thread_ts=event["thread_ts"])

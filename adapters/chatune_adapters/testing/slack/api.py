@@ -1,10 +1,11 @@
 """The door of the Web API: tokens, scopes, limits and faults, then the method."""
 
+import base64
 import json
 from typing import Any
 
 import anyio
-from aiohttp import BasicAuth, web
+from aiohttp import web
 
 from chatune_adapters.testing.slack import (
     api_assistant,
@@ -206,7 +207,8 @@ def _json_object(raw: bytes) -> Json:
 def _token(request: web.Request, arguments: Json) -> str:
     header = request.headers.get("Authorization", "")
     if header.startswith("Basic "):
-        login = BasicAuth.decode(header)
-        arguments |= {"client_id": login.login, "client_secret": login.password}
+        login = base64.b64decode(header.removeprefix("Basic ")).decode(errors="replace")
+        name, _, secret = login.partition(":")
+        arguments |= {"client_id": name, "client_secret": secret}
         return ""
     return str(arguments.pop("token", "")) or header.removeprefix("Bearer ")

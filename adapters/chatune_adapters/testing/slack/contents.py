@@ -91,11 +91,13 @@ def metadata(call: Call) -> Json | None:
         return {} if call.arguments.get("metadata") in ({}, "{}") else None
     if not isinstance(found, dict) or not isinstance(found.get("event_type"), str):
         raise ApiError("invalid_metadata_format")
-    if not isinstance(found.get("event_payload"), dict):
+    # Bolt's assistant sends null where it knows no context, and Slack takes it.
+    payload = {} if found.get("event_payload", ()) is None else found.get("event_payload")
+    if not isinstance(payload, dict):
         raise ApiError("invalid_metadata_format")
     if len(json.dumps(found)) > METADATA_AT_MOST:
         raise ApiError("metadata_too_large")
-    return {"event_type": found["event_type"], "event_payload": found["event_payload"]}
+    return {"event_type": found["event_type"], "event_payload": payload}
 
 
 def thread(call: Call, channel: Channel, name: str = "thread_ts") -> str | None:

@@ -1,6 +1,7 @@
 """The JSON shapes of users, channels, messages, files and views on the wire."""
 
 from chatune_adapters.testing.slack.world import (
+    MENTION,
     Channel,
     File,
     Json,
@@ -97,7 +98,7 @@ def message_json(
         "subtype": message.subtype,
         "thread_ts": message.thread_ts,
         "bot_id": message.bot_id,
-        "blocks": message.blocks,
+        "blocks": message.blocks or _rich_text(message),
         "attachments": message.attachments,
         "files": [file_json(one, origin) for one in message.files],
         "reactions": [
@@ -146,6 +147,21 @@ def view_json(world: World, view: View) -> Json:
             "state": view.body.get("state", {"values": {}}),
         }
     )
+
+
+def _rich_text(message: Message) -> list[Json]:
+    """Return the block that Slack makes of a text that came without blocks."""
+    if not message.text:
+        return []
+    pieces = MENTION.split(message.text)
+    elements: list[Json] = []
+    for place, piece in enumerate(pieces):
+        if place % 2:
+            elements.append({"type": "user", "user_id": piece})
+        elif piece:
+            elements.append({"type": "text", "text": piece})
+    section = {"type": "rich_text_section", "elements": elements}
+    return [{"type": "rich_text", "block_id": f"b{message.ts}", "elements": [section]}]
 
 
 def _bot_profile(world: World, team: Team) -> Json:

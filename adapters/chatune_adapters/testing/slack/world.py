@@ -33,7 +33,7 @@ SUBSCRIPTIONS = frozenset(
         *("assistant_thread_started", "assistant_thread_context_changed"),
     )
 )
-_MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
+MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
 
 
 @dataclass(slots=True, eq=False)
@@ -234,7 +234,7 @@ class World:
 
     def mentions(self, text: str) -> list[str]:
         """Return the user ids that a text mentions."""
-        return _MENTION.findall(text)
+        return MENTION.findall(text)
 
 
 def new_world(clock: Callable[[], float], seed: int) -> World:
