@@ -330,9 +330,7 @@ async def test_members_are_sent_when_asked_for(server: DiscordServer, place: Pla
     "fault",
     [
         faults.DropSocket(),
-        faults.CloseWith(4000),
-        faults.CloseWith(4008),
-        faults.CloseWith(4009),
+        *map(faults.CloseWith, (4000, 4001, 4002, 4003, 4005, 4007, 4008, 4009)),
         faults.AskReconnect(),
         faults.Invalidate(resumable=True),
     ],
@@ -355,7 +353,7 @@ async def test_discord_py_resumes_and_misses_nothing(
     assert (server.connections[-1].path, server.connections[-1].resumed) == ("/resume", True)
 
 
-@pytest.mark.parametrize("code", [4004, 4010, 4012, 4013])
+@pytest.mark.parametrize("code", [4004, 4010, 4011, 4012, 4013])
 async def test_discord_py_gives_up_where_discord_says_so(server: DiscordServer, code: int) -> None:
     async with Bot() as bot, anyio.create_task_group() as tasks:
         tasks.start_soon(_close_when_connected, server, code)
@@ -396,3 +394,34 @@ async def test_a_new_connection_that_resumes_takes_the_session_over(wire: Wire) 
 
     assert await second.expect("RESUMED")
     assert await first.close_code() == 4000
+
+
+async def test_discord_py_resumes_when_its_heartbeats_are_not_acknowledged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    brief = Settings(heartbeat_every=timedelta(milliseconds=50))
+    async with DiscordServer.open(brief) as server:
+        point_at(server, monkeypatch)
+        async with running(Bot(heartbeat_timeout=0.2), server) as bot:
+            server.faults.now(faults.IgnoreHeartbeats())
+            await bot.until(lambda: bot.count("resumed"))
+
+    assert server.connections[0].closed_with == 4000
+    assert server.connections[1].resumed
+
+
+async def test_a_plain_discord_py_never_asks_where_the_gateway_is(server: DiscordServer) -> None:
+    async with running(Bot(), server):
+        pass
+
+    assert not [request for request in server.log if request.path.startswith("/gateway")]
+
+
+async def test_an_invited_bot_hears_a_private_thread(server: DiscordServer, place: Place) -> None:
+    thread = server.add_thread(place.channel, "private", place.ada, private=True)
+    async with running(Bot(), server) as bot:
+        server.join_thread(thread, server.bot)
+        await server.say(place.ada, thread, "psst")
+        await bot.until(lambda: bot.heard)
+
+    assert isinstance(bot.heard[0].channel, discord.Thread)

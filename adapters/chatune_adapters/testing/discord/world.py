@@ -112,8 +112,11 @@ class World:
         """Make `user` a member of the thread; repeating it changes nothing."""
         if user not in thread.people:
             thread.people.append(user)
-            joined = [wire.thread_member_json(thread, user)]
-            self._members_changed(thread, {"added_members": joined})
+            joined = wire.thread_member_json(thread, user)
+            if user is self.bot:
+                body = wire.channel_json(thread) | {"member": joined}
+                self._happened("THREAD_CREATE", body, thread)
+            self._members_changed(thread, {"added_members": [joined]})
 
     def leave_thread(self, thread: Channel, user: User) -> None:
         """Take `user` out of the thread; repeating it changes nothing."""
