@@ -89,7 +89,7 @@ class Rest:
                     raise RetryLater("Discord limits these calls", timedelta(seconds=wait))
                 await anyio.sleep(wait)
                 continue
-            with anyio.move_on_at(until):
+            with anyio.CancelScope(deadline=until):
                 answer, limited = await self._once(
                     method, path, place, body, files, query, authorized
                 )

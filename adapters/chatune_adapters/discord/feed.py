@@ -1,0 +1,190 @@
+"""What the gateway tells, put into lanes in the order in which it came."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from chatune_adapters.discord import inbound
+from chatune_adapters.discord.catch_up import CatchUp, DirectMessages
+from chatune_adapters.discord.ids import channel_of, conversation_id, is_direct, snowflake_at
+from chatune_adapters.discord.lanes import Lanes
+from chatune_adapters.discord.rest import Rest
+from chatune_adapters.discord.settings import DiscordSettings
+from chatune_adapters.discord.taken import Taken
+from chatune_adapters.discord.threads import JoinedThreads
+from chatune_core.messages import Inbound
+from chatune_core.ports import KeyValues
+
+logger = logging.getLogger(__name__)
+Payload = Mapping[str, Any]
+Receive = Callable[[Inbound], Awaitable[bool]]
+
+
+class Feed:
+    """Takes in the gateway's events; knows what was missed and up to when all is stored."""
+
+    def __init__(
+        self,
+        rest: Rest,
+        settings: DiscordSettings,
+        store: KeyValues,
+        taken: Taken,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._settings, self._taken, self._now = settings, taken, now
+        self._catch_up = CatchUp(rest, settings, self._take_missed)
+        self.lanes = Lanes(self._catch_up.of)
+        self.direct = DirectMessages(store)
+        self.me = ""
+        self._threads = JoinedThreads()
+        self._receive: Receive | None = None
+        self._heard_at = now()
+        self._bookmark: datetime | None = None
+        self._lost: set[int] = {0}
+        self._awaited: dict[str, datetime | None] = {}
+        self._handlers: Mapping[str, Callable[[Payload], None]] = {
+            "READY": self._ready,
+            "RESUMED": self._resumed,
+            "GUILD_CREATE": self._guild_came,
+            "GUILD_DELETE": self._guild_went,
+            "MESSAGE_CREATE": self._said,
+            "MESSAGE_UPDATE": self._edited,
+            "MESSAGE_DELETE": self._deleted,
+            "MESSAGE_DELETE_BULK": self._deleted_many,
+            "MESSAGE_REACTION_ADD": lambda data: self._reacted(data, added=True),
+            "MESSAGE_REACTION_REMOVE": lambda data: self._reacted(data, added=False),
+        }
+
+    def begin(self, me: str, receive: Receive, bookmark: datetime | None) -> None:
+        """Hand events to `receive` from now on; what was said before `bookmark` is stored."""
+        self.me = self._threads.me = me
+        self._receive, self._bookmark = receive, bookmark
+
+    # where it stands
+
+    @property
+    def connected(self) -> bool:
+        """Whether every shard has a session."""
+        return not self._lost
+
+    @property
+    def heard_at(self) -> datetime:
+        """When anything was heard last."""
+        return self._heard_at
+
+    def heard(self) -> None:
+        """Note that the gateway lives."""
+        self._heard_at = self._now()
+
+    def lost(self, shard: int) -> None:
+        """Note that a shard hears nothing at present."""
+        self._bookmark = self.reached() or self._bookmark
+        self._lost.add(shard)
+
+    def reached(self) -> datetime | None:
+        """Return up to when all is stored; None while something of the gap may be missing."""
+        if self._lost or self._awaited:
+            return None
+        oldest = self.lanes.oldest
+        return self._heard_at if oldest is None else min(oldest, self._heard_at)
+
+    # what comes
+
+    def take(self, name: str, data: Payload) -> None:
+        """Take in one event of the gateway; one that cannot be read is skipped."""
+        try:
+            self._threads.take(name, data)
+            handler = self._handlers.get(name)
+            if handler is not None:
+                handler(data)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            logger.warning("Discord: skipped a malformed %s (%s)", name, type(error).__name__)
+
+    def _put(self, event: Inbound) -> None:
+        receive = self._receive
+        if receive is None:
+            return
+
+        async def store() -> None:
+            await receive(event)
+            if is_direct(event.conversation):
+                await self.direct.note(channel_of(event.conversation))
+
+        self._taken.add(event.key)
+        self.lanes.put(event.conversation, event.at, store)
+
+    def _said(self, data: Payload) -> None:
+        event = inbound.received(data, self.me, self._threads)
+        if event is not None:
+            self._put(event)
+
+    def _edited(self, data: Payload) -> None:
+        event = inbound.edited(data, self.me, self._threads)
+        if event is not None:
+            self._put(event)
+
+    def _deleted(self, data: Payload) -> None:
+        self._put(inbound.deleted(data, data["id"], self._now()))
+
+    def _deleted_many(self, data: Payload) -> None:
+        for message in data["ids"]:
+            self._put(inbound.deleted(data, message, self._now()))
+
+    def _reacted(self, data: Payload, *, added: bool) -> None:
+        event = inbound.reacted(data, self.me, self._now(), added=added)
+        if event is not None:
+            self._put(event)
+
+    # sessions and gaps
+
+    def _ready(self, data: Payload) -> None:
+        shard = int((data.get("shard") or (0, 1))[0])
+        since = self._since()
+        self._awaited.update((guild["id"], since) for guild in data["guilds"])
+        if shard == 0 and since is not None:
+            for channel in self.direct.known:
+                self._read(None, channel, since)
+        self._lost.discard(shard)
+
+    def _resumed(self, data: Payload) -> None:
+        self._lost.discard(int(data.get("__shard_id__") or 0))
+
+    def _guild_came(self, data: Payload) -> None:
+        if data.get("unavailable"):
+            return
+        since = self._awaited.pop(data["id"], None)
+        if since is None:
+            return
+        horizon = snowflake_at(since)
+        for channel in [*data.get("channels", ()), *data.get("threads", ())]:
+            if int(channel.get("last_message_id") or 0) > horizon:
+                self._read(data["id"], channel["id"], since)
+
+    def _guild_went(self, data: Payload) -> None:
+        if data.get("unavailable"):
+            self._awaited.setdefault(data["id"], self._since())
+            return
+        self._awaited.pop(data["id"], None)
+        self._put(inbound.removed(data["id"], self._now()))
+
+    def _read(self, guild: str | None, channel: str, since: datetime) -> None:
+        conversation = conversation_id(guild, channel)
+        self.lanes.put(conversation, since, self._catch_up.of(conversation, since))
+
+    def _since(self) -> datetime | None:
+        """Return from when on something may be missing; None at the very first start."""
+        bookmark = self.reached() or self._bookmark
+        if bookmark is None:
+            return None
+        begin = bookmark - self._settings.catch_up_margin
+        return max(begin, self._now() - self._settings.catch_up_most)
+
+    async def _take_missed(self, data: Payload) -> None:
+        try:
+            event = inbound.received(data, self.me, self._threads)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            logger.warning("Discord: skipped a malformed message (%s)", type(error).__name__)
+            return
+        if event is not None and self._receive is not None and await self._receive(event):
+            logger.info("Discord: took in a message that was missed")
