@@ -200,14 +200,14 @@ async def continuous_batch(
         yield ContinuousBatch(f"transformers continuous batching, {kind}", manager, tokenizer)
 
 
-def make_loras(folder: Path, model: Path, count: int) -> list[tuple[LoraId, str]]:
-    """Write `count` random LoRAs of rank 8 on all linear layers; return their names and folders."""
+def make_loras(folder: Path, model: Path, count: int, rank: int = 8) -> list[tuple[LoraId, str]]:
+    """Write `count` random LoRAs on all linear layers; return their names and folders."""
     from peft import LoraConfig, get_peft_model
 
     made = []
     for number in range(count):
         torch.manual_seed(number)
-        config = LoraConfig(r=8, target_modules="all-linear", init_lora_weights=False)
+        config = LoraConfig(r=rank, target_modules="all-linear", init_lora_weights=False)
         path = folder / f"lora-{number}"
         get_peft_model(open_transformers(model), config).save_pretrained(str(path))
         made.append((LoraId(path.name), str(path)))

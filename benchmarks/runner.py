@@ -1,18 +1,14 @@
-# ruff: noqa: T201
-"""Prints the figures of docs/generation.md: load, step times, LoRA mixing, perplexity.
+"""What a step of the model costs, without the engine around it: the figures of docs/generation.md.
 
-Run from the repository root, on a machine that does nothing else:
-
-    PYTHONPATH=tests .venv/bin/python tests/core/runner/measure.py CACHE_FOLDER SECTION...
-
-Sections: steps, loras, perplexity; all without one.
+Load and step times by form of the weights and by rows in flight, LoRA mixing, perplexity. Run it on
+a machine that does nothing else.
 """
 
 from __future__ import annotations
 
+import argparse
 import math
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -20,13 +16,13 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from generation_systems import Weights, make_loras
 
 from chatune_core.generation.loading import ModelSettings, OpenedModel, open_runner
 from chatune_core.generation.requests import LoraId
 from chatune_core.generation.runner import Chunk
 
 PROMPT = list(range(500, 540))
-Weights = Literal["auto", "unpacked", "int8", "int4"]
 
 
 def opened(
@@ -57,7 +53,8 @@ def step_seconds(
 
 def print_steps(cache: Path) -> None:
     """Print step times by rows in flight and by form of the weights, and prefill times."""
-    for weights in ("auto", "int8", "unpacked"):
+    forms: tuple[Weights, ...] = ("auto", "int8", "unpacked")
+    for weights in forms:
         start = time.perf_counter()
         model = opened(cache, weights)
         print(f"{model.describe()}: loaded in {time.perf_counter() - start:.2f} s")
@@ -80,15 +77,13 @@ def prefill_seconds(model: OpenedModel, tokens: int) -> float:
 
 def print_loras(cache: Path) -> None:
     """Print step times with no LoRA, with one, and with two in one batch."""
-    from fakes.tiny_models import write_lora
-
     model = opened(cache, "auto")
-    one, two = LoraId("one"), LoraId("two")
     base = next(cache.glob("SmolLM2*"))
     with tempfile.TemporaryDirectory() as folder:
-        for seed, lora in enumerate((one, two)):
-            path = write_lora(Path(folder) / lora, base, seed, r=16)
-            model.runner.place_lora(lora, str(path))
+        made = make_loras(Path(folder), base, 2, rank=16)
+        for lora, path in made:
+            model.runner.place_lora(lora, path)
+    one, two = (lora for lora, _ in made)
     for rows in (4, 16, 32):
         bare = step_seconds(model, rows, 40)
         single = step_seconds(model, rows, 40, [one])
@@ -101,7 +96,7 @@ def print_loras(cache: Path) -> None:
 
 def print_perplexity(cache: Path) -> None:
     """Print the perplexity over the repository's own documents, by form of the weights."""
-    root = Path(__file__).parents[3]
+    root = Path(__file__).parents[1]
     texts = [file.read_text("utf-8") for file in sorted(root.glob("*.md"))]
     texts += [file.read_text("utf-8") for file in sorted(root.glob("docs/**/*.md"))]
     forms: list[tuple[Weights, Literal["auto", "float32"], int]] = [
@@ -136,7 +131,19 @@ def loss_of(model: OpenedModel, texts: Sequence[str], most_rows: int) -> tuple[f
     return total / count, count
 
 
+SECTIONS = {"steps": print_steps, "loras": print_loras, "perplexity": print_perplexity}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument(
+        "--models", type=Path, required=True, help="where converted models are kept"
+    )
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
+    options = parser.parse_args()
+    for name in options.only:
+        SECTIONS[name](options.models)
+
+
 if __name__ == "__main__":
-    sections = {"steps": print_steps, "loras": print_loras, "perplexity": print_perplexity}
-    for name in sys.argv[2:] or sections:
-        sections[name](Path(sys.argv[1]))
+    main()
