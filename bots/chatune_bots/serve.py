@@ -57,7 +57,7 @@ async def _serve(begun: Start) -> None:
             kept = watched(stores, lambda event, why: _say(why))
             parts = Parts(settings, kept, models.generators, begun.bot)
             senders: Mapping[str, Sender] = {
-                "terminal": PipeSender(sys.stdout, SavedFiles(home.files))
+                platform: PipeSender(sys.stdout, SavedFiles(home.files))
             }
             runtime = parts.runtime(settings.default_model, senders)
             async with anyio.create_task_group() as tasks:
