@@ -350,7 +350,9 @@ async def test_discord_py_resumes_and_misses_nothing(
         await bot.until(lambda: len(bot.heard) >= 3)
 
     assert bot.texts == ["before", "in the gap", "after"]
-    assert (server.connections[-1].path, server.connections[-1].resumed) == ("/resume", True)
+    first, last = server.connections[0], server.connections[-1]
+    assert (last.path, last.resumed) == ("/resume", True)
+    assert last.query == first.query
 
 
 @pytest.mark.parametrize("code", [4004, 4010, 4011, 4012, 4013])
@@ -408,6 +410,22 @@ async def test_discord_py_resumes_when_its_heartbeats_are_not_acknowledged(
 
     assert server.connections[0].closed_with == 4000
     assert server.connections[1].resumed
+
+
+async def test_discord_py_resumes_when_the_line_falls_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    brief = Settings(heartbeat_every=timedelta(milliseconds=50))
+    async with DiscordServer.open(brief) as server:
+        point_at(server, monkeypatch)
+        channel = server.add_channel(server.add_guild("Guild"), "general")
+        async with running(Bot(heartbeat_timeout=0.2), server) as bot:
+            server.faults.now(faults.FallSilent())
+            await server.say(server.add_user("ada"), channel, "in the silence")
+            await bot.until(lambda: bot.texts == ["in the silence"])
+
+            assert server.connections[0].closed_with is None
+            assert server.connections[1].resumed
 
 
 async def test_a_plain_discord_py_never_asks_where_the_gateway_is(server: DiscordServer) -> None:

@@ -344,6 +344,18 @@ async def test_a_message_has_at_most_one_thread(
     assert (answers[1].status, answers[1].code) == (400, 160004)
 
 
+async def test_a_bot_that_was_removed_from_a_guild_is_told_and_shut_out(
+    server: DiscordServer, place: Place
+) -> None:
+    async with running(Bot(), server) as bot:
+        server.remove_bot(place.guild)
+        await bot.until(lambda: bot.count("guild_remove"))
+        with pytest.raises(discord.NotFound) as refused:
+            await bot.get_partial_messageable(place.channel.id).send("x")
+
+    assert refused.value.code == 10003
+
+
 async def test_the_bots_reactions_and_typing_are_in_the_record(
     server: DiscordServer, place: Place
 ) -> None:

@@ -102,7 +102,7 @@ async def test_discord_py_keeps_to_the_headers_and_is_never_refused(
             await channel.send(str(number))
 
     assert [m.content for m in server.messages(place.channel)] == list("01234")
-    posts = [request for request in server.log if request.method == "POST"]
+    posts = server.requests(POST)
     assert {request.status for request in posts} == {200}
     assert posts[4].at - posts[0].at >= 2 * SOON.total_seconds() * 0.9
 
@@ -114,7 +114,7 @@ async def test_discord_py_waits_out_a_429_that_has_a_via_header(
     async with running(Bot(), server) as bot:
         await bot.get_partial_messageable(place.channel.id).send("x")
 
-    posts = [request.status for request in server.log if request.method == "POST"]
+    posts = [request.status for request in server.requests(POST)]
     assert posts == [429, 200]
 
 

@@ -181,7 +181,7 @@ class Connection:
         self._signal.set()
 
     def _close(self, code: int) -> None:
-        if self._close_with is None:
+        if self._close_with is None and not self._silent:
             self._close_with = code
             self._signal.set()
 

@@ -194,6 +194,7 @@ class Faults:
 
         `on` is a method and a path (parameters in braces or as they are), `DISPATCH` and an event
         name, or either with `*` for any text. Of several that match, the first added strikes.
+        A dispatch counts once for every session that gets it.
         """
         if isinstance(fault, RequestFault) == on.startswith("DISPATCH"):
             raise ValueError(f"{fault!r} cannot strike {on!r}")

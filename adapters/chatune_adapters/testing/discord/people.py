@@ -32,6 +32,7 @@ class People:
         self._commands = commands
         self._interactions = interactions
         self.cdn = ""
+        """What discord.py calls `Asset.BASE`: where files are fetched from."""
 
     async def say(
         self,

@@ -19,7 +19,7 @@ from chatune_adapters.testing.discord.entities import (
 from chatune_adapters.testing.discord.faults import Faults
 from chatune_adapters.testing.discord.gateway import RESUME_PATH, Gateway
 from chatune_adapters.testing.discord.interactions import Interaction, Interactions
-from chatune_adapters.testing.discord.limits import Limits
+from chatune_adapters.testing.discord.limits import Limits, shape
 from chatune_adapters.testing.discord.people import People
 from chatune_adapters.testing.discord.record import Connection, Request
 from chatune_adapters.testing.discord.rest import API, Rest, Route
@@ -135,6 +135,10 @@ class DiscordServer(People):
         """Add a guild that the bot and everyone belong to; `id` chooses its shard."""
         return self._world.add_guild(name, id)
 
+    def remove_bot(self, guild: Guild) -> None:
+        """Remove the bot from the guild; its messages stay in the record."""
+        self._world.remove_bot(guild)
+
     def add_channel(self, guild: Guild, name: str) -> Channel:
         """Add a text channel."""
         return self._world.add_channel(guild, name)
@@ -191,6 +195,10 @@ class DiscordServer(People):
     def log(self) -> list[Request]:
         """Every request to the REST interface, oldest first."""
         return self._rest.log
+
+    def requests(self, route: str) -> list[Request]:
+        """Return the requests for a route such as `POST /channels/{channel_id}/messages`."""
+        return [r for r in self.log if shape(f"{r.method} {r.route}") == shape(route)]
 
     @property
     def connections(self) -> list[Connection]:

@@ -64,6 +64,13 @@ class World:
         self._happened("GUILD_CREATE", wire.guild_json(guild, guild.members), guild)
         return guild
 
+    def remove_bot(self, guild: Guild) -> None:
+        """Take the bot out of the guild: it is told, and the channels are unknown to it."""
+        del self.guilds[guild.id]
+        for channel in guild.channels:
+            del self.channels[channel.id]
+        self._happened("GUILD_DELETE", {"id": str(guild.id)}, guild)
+
     def add_channel(self, guild: Guild, name: str) -> Channel:
         """Add a text channel."""
         channel = Channel(self.ids.next(), ChannelType.TEXT, name, guild)
