@@ -87,8 +87,10 @@ class Deliveries:
                 return
             outcome = await self._once(envelope, Attempt(number, reason, _first(struck, number)))
             reason = "http_timeout" if outcome.acked else outcome.reason
-            if not outcome.retry or (outcome.acked and not (again and number == 0)):
+            if outcome.acked and not (again and number == 0):
                 return
+            if not outcome.retry:
+                break
         if not envelope.acked:
             self.log.add(
                 GivenUp(self.world.clock(), envelope.name, envelope.event_id, envelope.payload)

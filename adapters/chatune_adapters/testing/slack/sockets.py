@@ -8,6 +8,7 @@ event_id is what its documents promise to be stable.)
 import itertools
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
@@ -165,7 +166,7 @@ class Sockets:
         """Answer the WebSocket request of an app."""
         if request.query.get("ticket") not in self.tickets:
             return web.Response(status=403)
-        connection = web.WebSocketResponse()
+        connection = web.WebSocketResponse(autoping=False)
         await connection.prepare(request)
         socket = Socket(next(self._numbers), connection, request)
         if len(self.open) >= AT_MOST:
@@ -201,6 +202,9 @@ class Sockets:
                 return
             if message.type == WSMsgType.TEXT:
                 self._hear(message.data)
+            elif message.type == WSMsgType.PING:
+                with suppress(ConnectionError):
+                    await socket.connection.pong(message.data)
 
     def _hear(self, text: str) -> None:
         try:
