@@ -127,8 +127,7 @@ def _guarded(name: str, parser: Parser) -> Parser:
     def parse(data: Any) -> None:  # noqa: ANN401
         try:
             parser(data)
-        except Exception as error:
-            # Whatever a parser stumbles over, the next event can be read.
+        except Exception as error:  # noqa: BLE001 - whatever it stumbles over, the next can be read
             logger.warning("Discord: skipped a malformed %s (%s)", name, type(error).__name__)
 
     return parse

@@ -73,8 +73,7 @@ class Gateway:
                 try:
                     await client.login(self._settings.token)
                     await client.connect()
-                except Exception as error:
-                    # Also what discord.py raises over a payload that is not even JSON.
+                except Exception as error:  # noqa: BLE001 - also over what is not even JSON
                     failure = error
                 tasks.cancel_scope.cancel()
         finally:

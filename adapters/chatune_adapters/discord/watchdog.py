@@ -25,5 +25,8 @@ class Watchdog:
     async def wait_for_silence(self) -> None:
         """Return when nothing was heard for the limit."""
         self.feed()
-        while (left := self._limit - self.silent_s) > 0:
+        while True:
+            left = self._limit - self.silent_s
+            if left <= 0:
+                return
             await anyio.sleep(left + 0.01)
