@@ -117,8 +117,6 @@ class _Block:
                 self._read_mark(match.start(), at)
         body = self._without_dangling_marks()
         closing = self._closing(body)
-        if closing and not self._code and (len(body) - len(body.rstrip("\\"))) % 2:
-            body = body[:-1]  # it would escape the first closing mark
         return body + closing if closing or body != self._body else self._text
 
     def _read_ticks(self, start: int, end: int) -> None:
@@ -165,16 +163,22 @@ class _Block:
     def _without_dangling_marks(self) -> str:
         """Return the text without marks at its end that have nothing behind them yet."""
         end = len(self._body)
-        while self._marks and self._marks[-1].end == end and self._dangles(self._marks[-1]):
-            mark = self._marks.pop()
-            if mark is self._code:
-                self._code = None
-            elif mark.left:
-                self._open_of[self._open.pop().sign] -= 1
-            end = mark.start
+        while True:
+            if self._open and not self._code and _ends_half_escaped(self._body, end):
+                end -= 1  # it would escape the first closing mark
+            elif self._marks and self._marks[-1].end == end and self._dangles(self._marks[-1]):
+                end = self._marks[-1].start
+                self._forget(self._marks.pop())
+            else:
+                return self._body[:end]
             while end and self._body[end - 1].isspace():
                 end -= 1
-        return self._body[:end]
+
+    def _forget(self, mark: _Mark) -> None:
+        if mark is self._code:
+            self._code = None
+        elif mark.left:
+            self._open_of[self._open.pop().sign] -= 1
 
     def _dangles(self, mark: _Mark) -> bool:
         if mark.closes:
@@ -191,6 +195,13 @@ class _Block:
             if ticks > self._code.left:
                 closing = " " + "`" * self._code.left
         return closing + "".join(mark.sign * mark.left for mark in reversed(self._open))
+
+
+def _ends_half_escaped(body: str, end: int) -> bool:
+    slashes = 0
+    while slashes < end and body[end - 1 - slashes] == "\\":
+        slashes += 1
+    return slashes % 2 == 1
 
 
 def _in_word(character: str) -> bool:

@@ -55,6 +55,7 @@ def test_what_a_beginning_of_a_text_opens_is_closed(text: str, end: int) -> None
 @example("x ```\n``")
 @example("||a |")
 @example("*a ****")
+@example("*[ \\")
 def test_whatever_the_text_its_fences_are_balanced_and_a_second_healing_changes_nothing(
     text: str,
 ) -> None:
