@@ -181,3 +181,25 @@ async def test_the_server_pings(place: Place) -> None:
         assert json.loads((await socket.receive()).data)["type"] == "hello"
         with anyio.fail_after(5):
             assert (await socket.receive()).type == aiohttp.WSMsgType.PING
+
+
+async def test_a_thousand_events_arrive_once_and_in_order(place: Place) -> None:
+    place.subscribe("app_mention")
+    place.server.timing.ack_within = 1_000.0
+    channels = [place.server.add_channel(place.team, f"c{number}") for number in range(50)]
+    async with bare(place) as socket:
+        await socket.next()
+        asked = [
+            await place.server.say(place.ada, channel, place.mention("hello"))
+            for _ in range(20)
+            for channel in channels
+        ]
+        order = []
+        for _ in asked:
+            envelope = await socket.next()
+            order.append(envelope["payload"]["event"]["ts"])
+            await socket.ack(envelope)
+        await place.server.settled()
+
+    assert order == [one.ts for one in asked]
+    assert [one.outcome for one in place.server.log.deliveries()] == ["acked"] * 1_000

@@ -45,10 +45,10 @@ class Deliveries:
         struck = self.faults.strike(envelope.name, envelope.payload, DeliveryFault)
         for extra in self._before(struck, envelope):
             self._start(extra, [])
-        copies = sum(one.times for one in struck if isinstance(one, Duplicated))
         self._start(envelope, struck)
-        for _ in range(copies):
-            self._start(self._copy(envelope), [])
+        if envelope.kind == "events_api":
+            for _ in range(sum(one.times for one in struck if isinstance(one, Duplicated))):
+                self._start(self._copy(envelope), [])
         return envelope
 
     async def settled(self) -> None:

@@ -66,7 +66,7 @@ CallFault = (
 
 @dataclass(frozen=True, slots=True)
 class Duplicated:
-    """Comes so many times more, as an event with the same event_id."""
+    """Comes so many times more, with the same event_id. Events only."""
 
     times: int = 1
 
@@ -87,7 +87,7 @@ class OutOfOrder:
 
 @dataclass(frozen=True, slots=True)
 class RetriedThoughAcked:
-    """Is retried once, as if the acknowledgement had not been heard."""
+    """Is retried once, as if the acknowledgement had not been heard. Events only."""
 
 
 @dataclass(frozen=True, slots=True)

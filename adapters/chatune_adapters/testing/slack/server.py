@@ -73,23 +73,28 @@ class SlackServer(People):
             timing: Slack's periods, and how fast waits pass.
             limits: rate limits; none by default.
         """
+        failure: Exception | None = None
         async with anyio.create_task_group() as tasks, aiohttp.ClientSession() as session:
             server = _wired(clock, seed, timing or Timing(), limits or Limits(), tasks, session)
             runner = web.AppRunner(
                 server._routes(), access_log=None, shutdown_timeout=0.1, handler_cancellation=True
             )
             await runner.setup()
-            listener = web.TCPSite(runner, "127.0.0.1", 0)
-            await listener.start()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
             server.site.origin = f"http://127.0.0.1:{runner.addresses[0][1]}"
             server.site.messaging.origin = server.site.origin
             try:
                 yield server
+            except Exception as error:  # noqa: BLE001 - raised below, outside the task group
+                # The group would hide it in an exception group.
+                failure = error
             finally:
                 tasks.cancel_scope.cancel()
                 with anyio.CancelScope(shield=True):
                     server.site.sockets.drop()
                     await runner.cleanup()
+        if failure is not None:
+            raise failure
 
     @property
     def api_base(self) -> str:
