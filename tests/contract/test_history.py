@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatune_core.messages import MessageKey
+from chatune_core.messages import EventKey, MessageKey
 from chatune_core.outcomes import ConversationReset
 from chatune_storage.stores import Stores
 from fakes.events import (
@@ -84,6 +84,15 @@ async def test_a_shown_reply_that_no_model_made_is_no_answer(stores: Stores) -> 
     await deliver(stores, "m1")
 
     assert await stores.history.answer_shown_as(MessageKey("m1")) is None
+
+
+async def test_an_answer_knows_its_question(stores: Stores) -> None:
+    await handle(stores, said("1"), generated("1"))
+    await handle(stores, said("2"), generated("2", question="1"))
+
+    assert await stores.history.question_of(EventKey("test:1")) == "test:1"
+    assert await stores.history.question_of(EventKey("test:2")) == "test:1"
+    assert await stores.history.question_of(EventKey("test:3")) is None
 
 
 async def test_history_skips_who_was_erased(stores: Stores) -> None:

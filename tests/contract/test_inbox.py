@@ -8,15 +8,18 @@ import pytest
 from chatune_core.messages import (
     ActionTaken,
     Attachment,
+    BotRemoved,
     CommandInvoked,
     ConversationId,
     EventKey,
+    FormSubmitted,
     Inbound,
     MessageDeleted,
     MessageEdited,
     MessageKey,
     MessageReceived,
     ReactionChanged,
+    WorkspaceId,
 )
 from chatune_core.outcomes import Outcome
 from chatune_core.ports import EventLease, Standing
@@ -31,13 +34,20 @@ EVENTS: list[Inbound] = [
     MessageReceived(
         EventKey("test:1"), ROOM, ANN, AT, "hé\0\ud800\U0001f600", (Attachment("a", "b", 3, "c"),)
     ),
+    MessageReceived(EventKey("test:1"), ROOM, ANN, AT, "hi", via="to test:1"),
     CommandInvoked(EventKey("test:1"), ROOM, ANN, AT, "model", "small"),
+    CommandInvoked(EventKey("test:1"), ROOM, ANN, AT, "rewrite", "hello", MESSAGE, "token"),
     ActionTaken(EventKey("test:1"), ROOM, ANN, AT, MESSAGE, "rate", "up"),
     ReactionChanged(EventKey("test:1"), ROOM, ANN, AT, MESSAGE, "+1", added=True),
     MessageEdited(EventKey("test:1"), ROOM, ANN, AT, MESSAGE, "other"),
     MessageDeleted(EventKey("test:1"), ROOM, ANN, AT, MESSAGE),
+    FormSubmitted(
+        EventKey("test:1"), ROOM, ANN, AT, MESSAGE, "correct", "v",
+        (("better", "é\ud800"), ("why", "")), "token",
+    ),
+    BotRemoved(EventKey("test:1"), ROOM, ANN, AT, WorkspaceId("test:T1"), "token"),
     stop("1"),
-]
+]  # fmt: skip
 
 
 def texts(leases: object) -> list[str]:

@@ -7,7 +7,10 @@ import pytest
 
 from chatune_core.messages import ConversationId
 from chatune_core.outcomes import (
+    AnswerCorrected,
     AnswerRated,
+    Audited,
+    AuditEntry,
     ConversationReset,
     ModelChosen,
     Outcome,
@@ -175,6 +178,34 @@ async def test_a_vote_can_be_taken_back(stores: Stores) -> None:
     for user in (ANN, BEN):
         exported = await stores.personal_data.export(user)
         assert [item for item in exported if item.store == "ratings"] == []
+
+
+async def test_a_person_has_one_correction_of_an_answer(stores: Stores) -> None:
+    event = generated("1").event
+    await handle(stores, said("1"), generated("1"), AnswerCorrected(event, ANN, "so", AT))
+
+    await handle(stores, said("2"), AnswerCorrected(event, BEN, "no, so", AT))
+    await handle(
+        stores,
+        said("3"),
+        AnswerCorrected(event, ANN, "or so", AT),
+        AnswerCorrected(event, ANN, "like this", AT),
+    )
+
+    for user, text in ((ANN, "like this"), (BEN, "no, so")):
+        exported = await stores.personal_data.export(user)
+        assert [i.record["text"] for i in exported if i.store == "corrections"] == [text]
+
+
+async def test_an_entry_for_the_audit_log_is_kept_with_its_outcome(
+    stores: Stores, clock: FakeClock
+) -> None:
+    entry = AuditEntry(AT, ANN, "message.erased", ROOM, {"rows": 2, "asked": True})
+    lease = await handle(stores, said("1"), Audited(entry))
+
+    assert await stores.ledger.commit(lease, Outcome(effects=(Audited(entry),)))
+
+    assert await stores.audit.entries(5) == [entry]
 
 
 async def test_the_last_choice_of_a_model_counts(stores: Stores) -> None:

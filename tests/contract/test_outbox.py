@@ -5,7 +5,7 @@ from datetime import timedelta
 import anyio
 import pytest
 
-from chatune_core.messages import ConversationId, EventKey, MessageKey, Reply
+from chatune_core.messages import Button, ConversationId, EventKey, File, MessageKey, Reply
 from chatune_core.ports import ReplyLease
 from chatune_storage.stores import Stores
 from fakes.clock import FakeClock
@@ -26,7 +26,18 @@ def keys(leases: object) -> list[str]:
 
 
 async def test_a_reply_comes_out_as_it_went_in(stores: Stores) -> None:
-    answer = Reply(EventKey("test:1"), OTHER_ROOM, ANN, "hé\0\ud800\U0001f600", private=True)
+    answer = Reply(
+        EventKey("test:1"),
+        OTHER_ROOM,
+        ANN,
+        "hé\0\ud800\U0001f600",
+        private=True,
+        via="token",
+        buttons=(Button("good", "Good"), Button("open", "Open", "page 2")),
+        files=(File("a.bin", bytes(range(256)), "application/octet-stream"), File("b.txt", b"")),
+        rateable=True,
+        failed=True,
+    )
     await handle(stores, said("1"), answer=answer)
 
     assert await stores.outbox.lease(5) == [ReplyLease(answer, 1)]
@@ -110,6 +121,23 @@ async def test_reporting_a_delivery_again_changes_nothing(stores: Stores) -> Non
 
     assert await stores.history.answer_shown_as(MessageKey("m1")) == "test:a"
     assert await stores.history.answer_shown_as(MessageKey("m2")) is None
+
+
+async def test_a_message_shows_what_was_delivered_to_it_last(stores: Stores) -> None:
+    for key in ("a", "b"):
+        await handle(stores, said(key), generated(key), answer=reply(key))
+        await deliver(stores, "m1", f"m of {key}")
+
+    assert await stores.history.answer_shown_as(MessageKey("m1")) == "test:b"
+    assert await stores.history.answer_shown_as(MessageKey("m of a")) == "test:a"
+
+
+async def test_a_reply_may_be_shown_as_no_message_that_has_a_name(stores: Stores) -> None:
+    await replies(stores, "a", "b")
+
+    await deliver(stores)
+
+    assert keys(await stores.outbox.lease(5)) == ["b"]
 
 
 async def test_rival_deliverers_share_the_replies_without_overlap(

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from chatune_core.messages import MessageKey
-from chatune_core.outcomes import AnswerRated, Outcome
+from chatune_core.outcomes import AnswerCorrected, AnswerRated, Outcome
 from chatune_core.privacy import Purpose
 from chatune_storage.stores import Stores
 from fakes.clock import FakeClock
@@ -74,6 +74,24 @@ async def test_reasons_of_ratings_go_unless_their_person_allows_feedback(
 
     [rating] = await records(stores, "ratings")
     assert (rating["score"], rating["reason"]) == (1, "")
+
+
+async def test_corrections_go_unless_their_person_allows_feedback(
+    stores: Stores, clock: FakeClock
+) -> None:
+    answer = generated("1").event
+    await handle(stores, said("1"), AnswerCorrected(answer, ANN, "so", AT))
+    await handle(stores, said("2"), AnswerCorrected(answer, BEN, "no, so", AT))
+    await stores.consents.record(ANN, Purpose.FEEDBACK, granted=True, source="test:1")
+    clock.advance(WEEK * 2)
+
+    assert (await stores.retention.purge(WEEK))["corrections"] == 1
+    [correction] = await records(stores, "corrections")
+    assert correction["text"] == "so"
+
+    await stores.consents.record(ANN, Purpose.FEEDBACK, granted=False, source="test:2")
+    assert (await stores.retention.purge(WEEK))["corrections"] == 1
+    assert await records(stores, "corrections") == []
 
 
 async def test_unfinished_work_is_never_too_old(stores: Stores, clock: FakeClock) -> None:

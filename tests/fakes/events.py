@@ -41,10 +41,15 @@ def reply(key: str, text: str = "hi", room: ConversationId = ROOM, user: UserId 
 
 
 def turn(
-    key: str, text: str, role: str = "user", room: ConversationId = ROOM, user: UserId = ANN
+    key: str,
+    text: str,
+    role: str = "user",
+    room: ConversationId = ROOM,
+    user: UserId = ANN,
+    at: datetime = AT,
 ) -> TurnSaid:
     """Return the effect that a turn was said."""
-    return TurnSaid(Turn(EventKey(f"test:{key}"), room, user, role, text, AT))
+    return TurnSaid(Turn(EventKey(f"test:{key}"), room, user, role, text, at))
 
 
 def generated(

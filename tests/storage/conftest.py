@@ -1,9 +1,10 @@
 """A database of the test's own."""
 
-from collections.abc import Callable
+from collections.abc import Collection
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -13,7 +14,14 @@ from fakes.clock import FakeClock
 
 MASTER_KEY = b"k" * 32
 LEASE_FOR = timedelta(seconds=60)
-Open = Callable[[], AbstractAsyncContextManager[Stores]]
+
+
+class Open(Protocol):
+    """Opens the stores of one database; only what is of `platforms` is claimed."""
+
+    def __call__(
+        self, platforms: Collection[str] | None = None
+    ) -> AbstractAsyncContextManager[Stores]: ...
 
 
 @pytest.fixture
@@ -30,6 +38,7 @@ def file(tmp_path: Path) -> Path:
 def open_file(file: Path, clock: FakeClock) -> Open:
     """Opens the SQLite database; waits for nobody who holds it."""
     file.parent.mkdir()
-    return lambda: open_stores(
-        f"sqlite:///{file}", MASTER_KEY, clock, LEASE_FOR, lock_wait=timedelta()
+    url = f"sqlite:///{file}"
+    return lambda platforms=None: open_stores(
+        url, MASTER_KEY, clock, LEASE_FOR, lock_wait=timedelta(), platforms=platforms
     )

@@ -2,13 +2,20 @@
 
 import sqlite3
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, closing
 from pathlib import Path
 
 import pytest
 
-from chatune_core.messages import ConversationId, MessageKey, UserId
-from chatune_core.outcomes import AnswerRated, ModelChosen
+from chatune_core.messages import ConversationId, MessageKey, UserId, WorkspaceId
+from chatune_core.outcomes import (
+    AnswerCorrected,
+    AnswerRated,
+    ModelChosen,
+    Outcome,
+    WorkspaceErased,
+)
+from chatune_core.ports import EventLease
 from chatune_core.privacy import Purpose
 from chatune_storage.stores import Stores
 from fakes.events import AT, BEN, deliver, generated, handle, reply, said, turn
@@ -36,10 +43,12 @@ async def live(stores: Stores, tag: str, user: UserId, room: ConversationId) -> 
         ModelChosen(room, "large"),
         answer=reply(f"{tag}1", SECRET, room, user),
     )
-    await deliver(stores, f"message-{tag}")
-    rating = AnswerRated(generated(f"{tag}1").event, user, 1, AT, SECRET)
+    await deliver(stores, f"message-{tag}", f"message-{tag}-continued")
+    answer = generated(f"{tag}1").event
+    rating = AnswerRated(answer, user, 1, AT, SECRET)
     await handle(
         stores, said(f"{tag}2", room=room, user=user), rating,
+        AnswerCorrected(answer, user, SECRET, AT),
         answer=reply(f"{tag}2", SECRET, room, user),
     )  # fmt: skip
     [lease] = await stores.outbox.lease(1)
@@ -53,7 +62,8 @@ def ciphers(file: Path) -> dict[str, bytes]:
     """Return every encrypted value in the file, and every wrapped key."""
     database = sqlite3.connect(file)
     columns = ("inbox.payload", "outbox.payload", "turns.text", "generations.prompt",
-               "generations.completion", "ratings.reason", "people.wrapped_key")  # fmt: skip
+               "generations.completion", "ratings.reason", "corrections.text", "key_values.value",
+               "people.wrapped_key")  # fmt: skip
     found = {}
     for column in columns:
         table, name = column.split(".")
@@ -79,7 +89,7 @@ async def test_an_erased_person_leaves_no_byte(open_file: Open, file: Path) -> N
         hers = ciphers(file)
         assert {name.split("[")[0] for name in hers} >= {
             "inbox.payload", "outbox.payload", "turns.text", "generations.prompt",
-            "generations.completion", "ratings.reason", "people.wrapped_key",
+            "generations.completion", "ratings.reason", "corrections.text", "people.wrapped_key",
         }  # fmt: skip
         assert USER.encode() in bytes_on_disk(file)
 
@@ -90,6 +100,47 @@ async def test_an_erased_person_leaves_no_byte(open_file: Open, file: Path) -> N
             assert cipher[12:] not in left, name
         for trace in (USER, HERS, "test:a1", "test:a2", "test:a3", "message-a", SECRET):
             assert trace.encode() not in left, trace
+
+
+async def test_an_erased_workspace_leaves_no_byte(open_file: Open, file: Path) -> None:
+    workspace = WorkspaceId("test:workspace-to-forget")
+    here, member = ConversationId(f"{workspace}:room"), UserId(f"{workspace}:member")
+    async with open_file() as stores:
+        for number in range(40):
+            room = ConversationId(f"{here} {number}")
+            spoken = turn(f"n{number}", SECRET * 20, room=room, user=member)
+            await handle(stores, said(f"n{number}", SECRET, room, member), spoken)
+        await live(stores, "a", USER, here)
+        await stores.inbox.lease(1)
+        await live(stores, "b", member, ConversationId(f"{here} of hers"))
+        await stores.key_values.put(f"{workspace}:token", SECRET)
+        theirs = ciphers(file)
+        assert "key_values.value[0]" in theirs
+        kept = {key for key in theirs if theirs[key] in _wrapped(file, USER)}
+
+        lease = await last_of(stores)
+        assert await stores.ledger.commit(lease, Outcome(effects=(WorkspaceErased(workspace),)))
+
+        left = bytes_on_disk(file)
+        for name in theirs.keys() - kept:
+            assert theirs[name][12:] not in left, name
+        for trace in (workspace + ":", "message-a", "message-b", SECRET):
+            assert trace.encode() not in left, trace
+        assert await stores.consents.allows(USER, Purpose.MEMORY), "she is not of the workspace"
+
+
+async def last_of(stores: Stores) -> EventLease:
+    """Put and claim an event that is told of nobody."""
+    lobby, nobody = ConversationId("test:lobby"), UserId("test:nobody")
+    await stores.inbox.put(said("last", room=lobby, user=nobody))
+    leases = await stores.inbox.lease(9)
+    return next(lease for lease in leases if lease.event.key == "test:last")
+
+
+def _wrapped(file: Path, user: UserId) -> list[bytes]:
+    with closing(sqlite3.connect(file)) as database:
+        rows = database.execute("SELECT wrapped_key FROM people WHERE user_id = ?", (user,))
+        return [row[0] for row in rows]
 
 
 async def test_others_stay_whole_when_the_file_is_rewritten(open_file: Open, file: Path) -> None:

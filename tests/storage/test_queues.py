@@ -1,7 +1,7 @@
 """Queues: the database and memory behave alike, and a long past does not slow them."""
 
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager, ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -15,21 +15,22 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from sqlalchemy import Engine, event
 
-from chatune_core.messages import ConversationId, MessageKey, Reply, UserId
-from chatune_core.outcomes import Outcome
+from chatune_core.messages import ConversationId, EventKey, MessageKey, Reply, UserId
+from chatune_core.outcomes import AnswerCorrected, MessageErased, Outcome, TurnReplaced
 from chatune_core.ports import EventLease, ReplyLease
 from chatune_core.privacy import ErasureReceipt, Purpose
 from chatune_storage.memory import memory_stores
 from chatune_storage.sql_stores import open_stores
 from chatune_storage.stores import Stores
 from fakes.clock import FakeClock
-from fakes.events import ANN, BEN, ROOM, deliver, generated, handle, reply, said, stop, turn
+from fakes.events import ANN, AT, BEN, ROOM, deliver, generated, handle, reply, said, stop, turn
 
 MEMORY = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
 LEASE_FOR = timedelta(seconds=60)
 ROOMS = [ConversationId(f"test:{name}") for name in "ab"]
 Answer = TypeVar("Answer")
-Open = Callable[[], AbstractAsyncContextManager[Stores]]
+Open = Callable[[Collection[str] | None], AbstractAsyncContextManager[Stores]]
+FIRST = EventKey("test:1")
 
 
 class Queues(RuleBasedStateMachine):
@@ -131,7 +132,10 @@ TestQueuesInMemoryAndDatabaseBehaveAlike = Queues.TestCase
 
 
 @pytest.mark.anyio
-async def test_no_statement_of_a_turn_walks_through_the_past(open_file: Open, file: Path) -> None:
+@pytest.mark.parametrize("platforms", [None, ("test",), ("other", "test")])
+async def test_no_statement_of_a_turn_walks_through_the_past(
+    open_file: Open, file: Path, platforms: tuple[str, ...] | None
+) -> None:
     statements: list[tuple[str, Any]] = []
 
     def note(_c: object, _k: object, statement: str, given: Any, _x: object, many: bool) -> None:  # noqa: ANN401
@@ -139,12 +143,20 @@ async def test_no_statement_of_a_turn_walks_through_the_past(open_file: Open, fi
 
     event.listen(Engine, "before_cursor_execute", note)
     try:
-        async with open_file() as stores:
+        async with open_file(platforms) as stores:
             statements.clear()
             lease = await handle(
                 stores, said("1"), turn("1", "hi"), generated("1"), answer=reply("1")
             )
-            await deliver(stores, "m1")
+            await deliver(stores, "m1", "m2")
+            await handle(
+                stores, said("4"), TurnReplaced(turn("1", "ho").turn), MessageErased(ROOM, FIRST),
+                AnswerCorrected(FIRST, ANN, "so", AT),
+            )  # fmt: skip
+            await stores.key_values.put("a", "b")
+            await stores.key_values.get("a")
+            await stores.key_values.names("a:")
+            await stores.history.question_of(FIRST)
             await stores.inbox.put(said("2"))
             [lease] = await stores.inbox.lease(5)
             await stores.inbox.put(stop("3"))
@@ -172,6 +184,7 @@ async def test_no_statement_of_a_turn_walks_through_the_past(open_file: Open, fi
         "_ready",
         "_timed",
         "_line",
+        "_platform",
         "SCAN (subquery",
         "CONSTANT ROW",
         "SCAN people",
