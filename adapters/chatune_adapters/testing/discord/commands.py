@@ -5,6 +5,7 @@ import re
 from chatune_adapters.testing.discord import wire
 from chatune_adapters.testing.discord.entities import Attachment, Channel, Guild, Json, User
 from chatune_adapters.testing.discord.errors import invalid_form, refusal
+from chatune_adapters.testing.discord.shapes import check_command_shape
 from chatune_adapters.testing.discord.world import World
 
 CHAT, USER_MENU, MESSAGE_MENU = 1, 2, 3
@@ -39,6 +40,7 @@ class Commands:
 
     def upsert(self, guild_id: int | None, body: Json) -> Json:
         """Register one command, in place of the one with its name."""
+        check_command_shape(body)
         others = [c for c in self.of(guild_id) if _key(c) != _key(body)]
         before = {_key(command): command["id"] for command in self.of(guild_id)}
         self._check([*others, body])
@@ -73,12 +75,14 @@ class Commands:
             **body,
             **place,
             "id": id or str(self._world.ids.next()),
-            "type": body.get("type", CHAT),
+            "type": _key(body)[0],
             "application_id": str(self._world.bot.id),
             "version": str(self._world.ids.next()),
         }
 
     def _check(self, bodies: list[Json]) -> None:
+        for index, body in enumerate(bodies):
+            check_command_shape(body, index)
         keys = [_key(body) for body in bodies]
         for kind, most in MOST.items():
             if sum(key[0] == kind for key in keys) > most:
@@ -104,12 +108,12 @@ class Commands:
 
 
 def _key(command: Json) -> tuple[int, str]:
-    return command.get("type", CHAT), command["name"]
+    return command.get("type") or CHAT, command.get("name") or ""
 
 
 def _check_command(body: Json, index: int) -> None:
     name = body.get("name") or ""
-    if body.get("type", CHAT) == CHAT:
+    if _key(body)[0] == CHAT:
         if not _CHAT_NAME.fullmatch(name) or name != name.lower():
             raise invalid_form(
                 index,

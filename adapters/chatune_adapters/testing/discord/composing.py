@@ -12,11 +12,19 @@ from chatune_adapters.testing.discord.forms import Form
 from chatune_adapters.testing.discord.validation import check_message
 from chatune_adapters.testing.discord.world import World
 
+MAY_ASK = (
+    MessageFlag.SUPPRESS_EMBEDS
+    | MessageFlag.EPHEMERAL
+    | MessageFlag.SUPPRESS_NOTIFICATIONS
+    | MessageFlag.COMPONENTS_V2
+)
+"""The flags that a bot may set; others are for Discord to set."""
+
 
 def compose(world: World, cdn: str, channel: Channel, form: Form) -> Message:
     """Return the bot's message that `form` asks for, not yet posted."""
     body = form.fields
-    flags = MessageFlag(int(body.get("flags") or 0))
+    flags = _flags(body)
     check_message(body, v2=MessageFlag.COMPONENTS_V2 in flags)
     message = world.draft(channel, world.bot, body.get("content") or "")
     message.nonce = None if body.get("nonce") is None else str(body["nonce"])
@@ -33,7 +41,7 @@ def compose(world: World, cdn: str, channel: Channel, form: Form) -> Message:
 def revise(world: World, cdn: str, message: Message, form: Form) -> None:
     """Change the message as `form` asks; fields that it lacks stay."""
     body = form.fields
-    flags = message.flags | MessageFlag(int(body.get("flags") or 0))
+    flags = message.flags | (_flags(body) & ~MessageFlag.EPHEMERAL)
     check_message(body, v2=MessageFlag.COMPONENTS_V2 in flags)
     given = {name: body[name] or [] for name in ("embeds", "components") if name in body}
     attachments = None
@@ -59,6 +67,11 @@ def revise(world: World, cdn: str, message: Message, form: Form) -> None:
     )
 
 
+def _flags(body: Json) -> MessageFlag:
+    flags = body.get("flags") or 0
+    return MessageFlag(flags) & MAY_ASK if isinstance(flags, int) else MessageFlag(0)
+
+
 def _rich(embeds: list[Json]) -> list[Json]:
     return [{"type": "rich", **embed} for embed in embeds]
 
@@ -71,7 +84,7 @@ def _numbered(components: list[Json]) -> list[Json]:
         nonlocal counter
         counter += 1
         numbered = {"id": counter, **component}
-        if "components" in numbered:
+        if numbered.get("components"):
             numbered["components"] = [number(child) for child in numbered["components"]]
         return numbered
 

@@ -29,9 +29,11 @@ THREADS = (
 class MessageFlag(enum.IntFlag):
     """The bits of a message's `flags` that mean something here."""
 
+    SUPPRESS_EMBEDS = 1 << 2
     HAS_THREAD = 1 << 5
     EPHEMERAL = 1 << 6
     LOADING = 1 << 7
+    SUPPRESS_NOTIFICATIONS = 1 << 12
     COMPONENTS_V2 = 1 << 15
 
 
@@ -155,7 +157,7 @@ def flat(components: list[Json]) -> list[Json]:
     """Return every component of the tree, parents before children."""
     found = []
     for component in components:
-        nested = component.get("components", [])
-        inner = [component[key] for key in ("accessory", "component") if key in component]
+        nested = component.get("components") or []
+        inner = [component[key] for key in ("accessory", "component") if component.get(key)]
         found += [component, *flat([*nested, *inner])]
     return found

@@ -19,6 +19,11 @@ from chatune_adapters.testing.discord.entities import (
 from chatune_adapters.testing.discord.errors import invalid_form, refusal
 from chatune_adapters.testing.discord.forms import Form
 from chatune_adapters.testing.discord.gateway import Gateway
+from chatune_adapters.testing.discord.shapes import (
+    check_component_shapes,
+    check_message_shape,
+    objects,
+)
 from chatune_adapters.testing.discord.validation import check_choices, check_custom_ids
 from chatune_adapters.testing.discord.world import World
 
@@ -170,7 +175,7 @@ class Interactions:
         if self._world.now() - interaction.at > self._world.settings.first_response_within:
             raise refusal(10062)
         kind = form.fields.get("type")
-        if kind not in _ALLOWED[interaction.kind]:
+        if not isinstance(kind, int) or kind not in _ALLOWED[interaction.kind]:
             raise invalid_form(
                 "type",
                 code="INTERACTION_CALLBACK_TYPE_INVALID",
@@ -189,7 +194,8 @@ class Interactions:
                 interaction.response = self._show(interaction, message)
             case Callback.DEFERRED_MESSAGE:
                 message = self._world.draft(interaction.channel, self._world.bot)
-                asked = MessageFlag(int(form.fields.get("flags") or 0))
+                check_message_shape(form.fields)
+                asked = MessageFlag(form.fields.get("flags") or 0)
                 message.flags = MessageFlag.LOADING | (asked & MessageFlag.EPHEMERAL)
                 interaction.response = self._show(interaction, message)
             case Callback.UPDATE:
@@ -199,7 +205,7 @@ class Interactions:
             case Callback.DEFERRED_UPDATE:
                 interaction.response = _source(interaction)
             case Callback.CHOICES:
-                check_choices(form.fields.get("choices") or [])
+                check_choices(objects(form.fields, "choices"))
             case Callback.MODAL:
                 _check_modal(form.fields)
 
@@ -299,6 +305,7 @@ def _check_modal(modal: Json) -> None:
                 code="BASE_TYPE_BAD_LENGTH",
                 message=f"Must be between 1 and {limit} in length.",
             )
+    check_component_shapes(modal)
     components = modal.get("components") or []
     if not 1 <= len(components) <= 5:
         raise invalid_form(

@@ -7,6 +7,7 @@ from chatune_adapters.testing.discord.entities import Guild, Json, User
 from chatune_adapters.testing.discord.errors import refusal
 from chatune_adapters.testing.discord.gateway import application_flags
 from chatune_adapters.testing.discord.rest import Call, Route
+from chatune_adapters.testing.discord.shapes import snowflake
 from chatune_adapters.testing.discord.world import World
 
 
@@ -51,10 +52,10 @@ class _Account:
             if (before is None or int(body["id"]) < before)
             and (after is None or int(body["id"]) > after)
         ]
-        return kept[: int(call.query.get("limit", 200))]
+        return kept[: call.query_id("limit") or 200]
 
     def open_dm(self, call: Call) -> Json:
-        recipient = self._user(int(call.form.fields.get("recipient_id") or 0))
+        recipient = self._user(snowflake(call.form.fields, "recipient_id"))
         return wire.channel_json(self._world.dm_with(recipient))
 
     def user(self, call: Call) -> Json:
@@ -118,7 +119,7 @@ class _Account:
     def members(self, call: Call) -> list[Json]:
         guild, after = self._guild(call), call.query_id("after") or 0
         members = sorted((u for u in guild.members if u.id > after), key=lambda user: user.id)
-        limit = int(call.query.get("limit", 1))
+        limit = call.query_id("limit") or 1
         return [wire.full_member_json(user, guild) for user in members[:limit]]
 
     def member(self, call: Call) -> Json:

@@ -72,7 +72,8 @@ class _Messages:
 
     def listed(self, call: Call) -> list[Json]:
         channel = self._channel(call)
-        limit = int(call.query.get("limit", PAGE))
+        asked = call.query_id("limit")
+        limit = PAGE if asked is None else asked
         if not 1 <= limit <= PAGE_MOST:
             raise invalid_form(
                 "limit",
@@ -95,7 +96,7 @@ class _Messages:
             if earlier is not None:
                 return wire.message_json(earlier, self._world.bot)
         message = compose(self._world, call.cdn, channel, call.form)
-        message.flags &= ~(MessageFlag.EPHEMERAL | MessageFlag.LOADING)
+        message.flags &= ~MessageFlag.EPHEMERAL
         self._world.post(message)
         return wire.message_json(message, self._world.bot)
 

@@ -1,7 +1,7 @@
 """Routes of threads."""
 
 from chatune_adapters.testing.discord import wire
-from chatune_adapters.testing.discord.entities import Channel, ChannelType, Json, Message
+from chatune_adapters.testing.discord.entities import THREADS, Channel, ChannelType, Json, Message
 from chatune_adapters.testing.discord.errors import invalid_form, refusal
 from chatune_adapters.testing.discord.rest import Call, Route
 from chatune_adapters.testing.discord.world import World
@@ -28,8 +28,12 @@ class _Threads:
         self._world = world
 
     def start(self, call: Call) -> Json:
-        kind = ChannelType(int(call.form.fields.get("type", ChannelType.PRIVATE_THREAD)))
-        return self._start(call, None, kind)
+        kind = call.form.fields.get("type", ChannelType.PRIVATE_THREAD)
+        if not isinstance(kind, int) or kind not in THREADS:
+            raise invalid_form(
+                "type", code="BASE_TYPE_CHOICES", message=f"Value must be one of {THREADS}."
+            )
+        return self._start(call, None, ChannelType(kind))
 
     def start_under(self, call: Call) -> Json:
         channel = self._world.channel(call.id("channel_id"))
@@ -42,13 +46,7 @@ class _Threads:
             raise refusal(50003)
         if parent.read_only:
             raise refusal(50013)
-        name = call.form.fields.get("name")
-        if not isinstance(name, str) or not 1 <= len(name) <= NAME_CHARS:
-            raise invalid_form(
-                "name",
-                code="BASE_TYPE_BAD_LENGTH",
-                message=f"Must be between 1 and {NAME_CHARS} in length.",
-            )
+        name = _thread_name(call.form.fields.get("name"))
         bot = self._world.bot
         thread = self._world.add_thread(parent, name, bot, starter=starter, type=kind)
         return wire.channel_json(thread) | {"member": wire.thread_member_json(thread, bot)}
@@ -61,7 +59,9 @@ class _Threads:
 
     def change(self, call: Call) -> Json:
         thread, body = self._thread(call), call.form.fields
-        self._world.change_thread(thread, name=body.get("name"), archived=body.get("archived"))
+        name = _thread_name(body["name"]) if "name" in body else None
+        archived = None if body.get("archived") is None else bool(body["archived"])
+        self._world.change_thread(thread, name=name, archived=archived)
         return wire.channel_json(thread)
 
     def join(self, call: Call) -> None:
@@ -73,3 +73,13 @@ class _Threads:
     def members(self, call: Call) -> list[Json]:
         thread = self._thread(call)
         return [wire.thread_member_json(thread, user) for user in thread.people]
+
+
+def _thread_name(name: object) -> str:
+    if not isinstance(name, str) or not 1 <= len(name) <= NAME_CHARS:
+        raise invalid_form(
+            "name",
+            code="BASE_TYPE_BAD_LENGTH",
+            message=f"Must be between 1 and {NAME_CHARS} in length.",
+        )
+    return name

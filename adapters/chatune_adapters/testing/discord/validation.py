@@ -2,6 +2,7 @@
 
 from chatune_adapters.testing.discord.entities import Json, flat
 from chatune_adapters.testing.discord.errors import invalid_form
+from chatune_adapters.testing.discord.shapes import check_message_shape
 
 CONTENT_CHARS, EMBEDS, EMBED_CHARS = 2000, 10, 6000
 ROWS, BUTTONS_PER_ROW, CUSTOM_ID_CHARS, CHOICES = 5, 5, 100, 25
@@ -14,6 +15,7 @@ NONCE_CHARS = 25
 
 def check_message(body: Json, *, v2: bool = False) -> None:
     """Raise the form error for the first limit that the message `body` passes."""
+    check_message_shape(body)
     at_most(body.get("content") or "", CONTENT_CHARS, "content")
     nonce = str(body.get("nonce") or "")
     at_most(nonce, NONCE_CHARS, "nonce")
@@ -21,12 +23,8 @@ def check_message(body: Json, *, v2: bool = False) -> None:
     _check_components(body.get("components") or [], v2=v2)
 
 
-def at_most(text: object, limit: int, *path: str | int) -> None:
-    """Raise the form error for `path` if `text` is no string of at most `limit` characters."""
-    if not isinstance(text, str):
-        raise invalid_form(
-            *path, code="STRING_TYPE_CONVERT", message=f"Could not interpret {text!r} as string."
-        )
+def at_most(text: str, limit: int, *path: str | int) -> None:
+    """Raise the form error for `path` if `text` has more than `limit` characters."""
     if len(text) > limit:
         raise invalid_form(
             *path,
@@ -50,7 +48,7 @@ def _embed_chars(embed: Json) -> int:
     texts += [
         (embed.get(part) or {}).get(key) for part, key in (("footer", "text"), ("author", "name"))
     ]
-    texts += [field.get(key) for field in embed.get("fields", []) for key in ("name", "value")]
+    texts += [field.get(key) for field in embed.get("fields") or [] for key in ("name", "value")]
     return sum(len(text) for text in texts if text)
 
 
@@ -80,7 +78,7 @@ def _check_components(components: list[Json], *, v2: bool) -> None:
 
 
 def _check_row(row: Json, *path: str | int) -> None:
-    children = row.get("components", [])
+    children = row.get("components") or []
     wide = any(child.get("type") in SELECTS for child in children)
     _sized(children, 1, 1 if wide else BUTTONS_PER_ROW, *path)
 
