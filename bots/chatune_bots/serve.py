@@ -4,23 +4,28 @@ import logging
 import signal
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
 import anyio
+from anyio.abc import TaskGroup
 
 from chatune_adapters.console.intake import Seat
 from chatune_adapters.console.listener import LineListener
 from chatune_adapters.console.pipe import PipeSender
 from chatune_adapters.console.saved import SavedFiles
+from chatune_adapters.platform import Platform
 from chatune_bots.compose import Parts, open_models, open_stores, utc_now, watched
 from chatune_bots.configuration import described
+from chatune_bots.health import serve_health
 from chatune_bots.home import Home
 from chatune_bots.lock import held
 from chatune_bots.person import terminal_platform, terminal_user
+from chatune_bots.platforms import open_platforms
 from chatune_bots.retention import forget_by_age
+from chatune_bots.settings import Settings
 from chatune_bots.start import Start, start
 from chatune_core.errors import ConfigurationError
 from chatune_core.messages import ConversationId
@@ -31,10 +36,10 @@ logger = logging.getLogger(__name__)
 
 
 def run_serve(home: Home, folder: Path, bot_file: Path | None) -> None:
-    """Serve until the platforms end or a signal comes; exit code 0 either way.
+    """Serve until the console alone was served and ends, or a signal comes; exit code 0 either way.
 
     Raises:
-        ConfigurationError: no platform is configured.
+        ConfigurationError: no platform is configured, or one of them lacks a token or a right.
     """
     begun = start(home, folder, bot_file)
     if not begun.settings.serve.platforms:
@@ -47,52 +52,98 @@ def run_serve(home: Home, folder: Path, bot_file: Path | None) -> None:
 
 async def _serve(begun: Start) -> None:
     settings, home = begun.settings, begun.home
-    platform = terminal_platform(home, "console")
     logger.info("settings in force:\n%s", described(settings))
+    console = terminal_platform(home, "console")
+    names = [console if name == "console" else name for name in settings.serve.platforms]
     with held(home) if settings.storage.is_file else nullcontext():
-        async with (
-            open_stores(settings, home, [platform]) as stores,
-            open_models(settings, home, lambda stage, share: None) as models,
-        ):
-            kept = watched(stores, lambda event, why: _say(why))
-            parts = Parts(settings, kept, models.generators, begun.bot)
-            senders: Mapping[str, Sender] = {
-                platform: PipeSender(sys.stdout, SavedFiles(home.files))
-            }
-            runtime = parts.runtime(settings.default_model, senders)
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(forget_by_age, stores.retention, settings.storage.keep_for)
+        async with open_stores(settings, home, names) as stores:
+            # Before the model, which takes longer: a missing token shows at once.
+            platforms = open_platforms(settings, stores.key_values)
+            async with open_models(settings, home, lambda stage, share: None) as models:
+                kept = watched(stores, lambda event, why: _say(why))
+                parts = Parts(settings, kept, models.generators, begun.bot)
+                senders: dict[str, Sender] = {each.name: each.sender for each in platforms}
+                if console in names:
+                    senders[console] = PipeSender(sys.stdout, SavedFiles(home.files))
+                files = {each.name: each.files for each in platforms}
+                runtime = parts.runtime(settings.default_model, senders, files)
                 for line in models.lines:
                     _say(line)
-                await _work(runtime, begun)
-                tasks.cancel_scope.cancel()
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(forget_by_age, stores.retention, settings.storage.keep_for)
+                    if settings.serve.health is not None:
+                        await tasks.start(serve_health, settings.serve.health, platforms)
+                    listener = _console(runtime, settings, home)
+                    serving = _Serving(runtime, platforms, listener, settings.serve.drain_s)
+                    where = settings.models[settings.default_model].where
+                    names_said = ", ".join(settings.serve.platforms)
+                    await serving.run(f"ready: {where}; platforms: {names_said}")
+                    tasks.cancel_scope.cancel()
 
 
-async def _work(runtime: Runtime, begun: Start) -> None:
-    """Pump until the console ends or a signal comes, then finish what was begun."""
-    settings = begun.settings
-    conversation = ConversationId(f"{terminal_platform(begun.home, 'console')}:standard-input")
-    seat = Seat(terminal_user(), conversation, utc_now, lambda: uuid.uuid4().hex)
-    console = LineListener(runtime, seat, sys.stdin.fileno(), _say)
-    async with anyio.create_task_group() as pumps:
-        await pumps.start(runtime.run)
-        async with anyio.create_task_group() as watching:
-            watching.start_soon(_drain, console, pumps.cancel_scope, settings.serve.drain_s)
-            _say(f"ready: {settings.models[settings.default_model].where}; platforms: console")
-            await console.run()
-            watching.cancel_scope.cancel()
-        runtime.close()
+def _console(runtime: Runtime, settings: Settings, home: Home) -> LineListener | None:
+    if "console" not in settings.serve.platforms:
+        return None
+    place = ConversationId(f"{terminal_platform(home, 'console')}:standard-input")
+    seat = Seat(terminal_user(), place, utc_now, lambda: uuid.uuid4().hex)
+    return LineListener(runtime, seat, sys.stdin.fileno(), _say)
 
 
-async def _drain(console: LineListener, everything: anyio.CancelScope, limit_s: float) -> None:
-    """At the first signal read no more; at the second, or after the limit, end at once."""
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        await anext(signals)
-        _say(f"ending: the running answer has {limit_s:.0f} s; a second signal ends at once")
-        console.end()
-        with anyio.move_on_after(limit_s):
+class _Serving:
+    """The ways in, the pumps, and the order in which they end."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        platforms: Sequence[Platform],
+        console: LineListener | None,
+        drain_s: float,
+    ) -> None:
+        self._runtime, self._platforms, self._console = runtime, platforms, console
+        self._drain_s = drain_s
+        self._told = anyio.Event()
+        self._pumping = anyio.CancelScope()
+
+    async def run(self, ready: str) -> None:
+        """Say `ready`, then serve until a signal comes, or the console has ended and was alone.
+
+        What was begun is finished then, within the limit. The platforms outlive the pumps, whose
+        last answers they send.
+        """
+        async with anyio.create_task_group() as around:
+            around.start_soon(self._obey_signals)
+            for platform in self._platforms:
+                around.start_soon(self._listen, around, platform)
+            with self._pumping:
+                async with anyio.create_task_group() as pumps:
+                    await pumps.start(self._runtime.run)
+                    _say(ready)
+                    if self._console is not None:
+                        await self._console.run()
+                    if self._platforms:
+                        await self._told.wait()
+                    self._runtime.close()
+            around.cancel_scope.cancel()
+
+    async def _listen(self, around: TaskGroup, platform: Platform) -> None:
+        await around.start(platform.run, self._runtime)
+        _say(f"{platform.name}: {platform.health().detail}")
+
+    async def _obey_signals(self) -> None:
+        """At the first signal take no more in; at the second, or after the limit, end at once."""
+        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             await anext(signals)
-        everything.cancel()
+            _say(
+                f"ending: running answers have {self._drain_s:.0f} s; a second signal ends at once"
+            )
+            for platform in self._platforms:
+                platform.pause()
+            if self._console is not None:
+                self._console.end()
+            self._told.set()
+            with anyio.move_on_after(self._drain_s):
+                await anext(signals)
+            self._pumping.cancel()
 
 
 def _say(line: str) -> None:

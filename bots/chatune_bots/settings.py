@@ -20,7 +20,9 @@ from chatune_core.generation.requests import Sampling
 from chatune_core.settings import PERSONA, CoreSettings
 
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-Platform = Literal["console"]
+Platform = Literal["console", "discord", "slack"]
+_Address = Annotated[str, StringConstraints(pattern=r"^[^\s:]+:\d{1,5}$")]
+_Url = Annotated[str, StringConstraints(pattern=r"^(https?|wss?)://[^\s/]+")]
 
 
 class _Section(BaseModel):
@@ -140,11 +142,49 @@ class LimitSettings(_Section):
     message_chars: int = Field(default=32_000, ge=1)
 
 
+class DiscordSection(_Section):
+    """A bot account on Discord; `chatune init discord` says where to get it.
+
+    `token` is best given as CHATUNE_DISCORD__TOKEN. `message_content` asks for the privileged
+    intent, needed only to follow threads and replies that do not mention the bot. `shards` left
+    out is what Discord recommends. The addresses are for proxies and tests.
+    """
+
+    token: SecretStr | None = None
+    message_content: bool = False
+    shards: int | None = Field(default=None, ge=1)
+    api_base: _Url | None = None
+    gateway_url: _Url | None = None
+
+
+class SlackSection(_Section):
+    """A Slack app; `chatune init slack` writes its manifest and says where to get the tokens.
+
+    Tokens and secrets are best given as CHATUNE_SLACK__BOT_TOKEN and so on. With `app_token` events
+    come over Socket Mode, else over HTTP at `listen`, checked with `signing_secret`. `bot_token`
+    serves one workspace; `client_id` and `client_secret` let others install the app.
+    """
+
+    app_token: SecretStr | None = None
+    bot_token: SecretStr | None = None
+    signing_secret: SecretStr | None = None
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    listen: _Address | None = None
+    public_url: _Url | None = None
+    command: str = Field(default="/chatune", pattern=r"^/[a-z0-9_-]{1,31}$")
+    api_base: _Url | None = None
+
+
 class ServeSettings(_Section):
-    """Which platforms `chatune serve` answers, and how long it finishes answers when told to end."""
+    """Which platforms `chatune serve` answers, and how long it finishes answers when told to end.
+
+    `health` is where `GET /health` tells how the platforms are, as in "127.0.0.1:8080".
+    """
 
     platforms: tuple[Platform, ...] = ("console",)
     drain_s: float = Field(default=30.0, ge=0)
+    health: _Address | None = None
 
 
 class Settings(BaseSettings):
@@ -164,6 +204,8 @@ class Settings(BaseSettings):
     storage: StorageSettings = StorageSettings()
     limits: LimitSettings = LimitSettings()
     serve: ServeSettings = ServeSettings()
+    discord: DiscordSection = DiscordSection()
+    slack: SlackSection = SlackSection()
 
     @classmethod
     def settings_customise_sources(
