@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from adapters.slack_server.place import Place, bolt_app, connected
+from chatune_adapters.testing.slack import SlackServer, Upload
 
 pytestmark = pytest.mark.anyio
 
@@ -60,8 +61,6 @@ async def test_edits_and_deletions_say_what_was_before(place: Place) -> None:
 
 
 async def test_reactions_and_files_are_told(place: Place) -> None:
-    from chatune_adapters.testing.slack import Upload
-
     said = await place.server.say(
         place.ada, place.channel, "see", files=[Upload("a.txt", b"hello")]
     )
@@ -116,3 +115,20 @@ async def test_timestamps_are_unique_and_grow(place: Place) -> None:
 
     stamps = [one.ts for one in said]
     assert stamps == sorted(set(stamps))
+
+
+async def test_each_workspace_is_named_in_its_events(place: Place) -> None:
+    other = place.server.add_team("Other")
+    bob = place.server.add_user(other, "bob")
+    await place.server.open_home(bob)
+    await place.server.open_home(place.ada)
+
+    await published(place)
+    teams = [one.payload["team_id"] for one in place.server.log.given_up()]
+    assert teams == [other.id, place.team.id]
+
+
+async def test_an_error_in_a_test_leaves_the_server_as_it_is() -> None:
+    with pytest.raises(KeyError, match="mine"):
+        async with SlackServer.open():
+            raise KeyError("mine")

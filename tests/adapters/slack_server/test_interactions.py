@@ -159,3 +159,27 @@ async def test_feedback_buttons_are_pressed_by_value(place: Place) -> None:
         assert (await place.server.press(place.ada, message, "rate", "negative_button")).acked
 
     assert place.heard[-1]["actions"][0]["value"] == "negative_button"  # type: ignore[index]
+
+
+async def test_the_home_tab_is_published_and_changed(place: Place) -> None:
+    home = {"type": "home", "blocks": MODAL["blocks"]}
+    for _ in range(2):
+        await place.client.views_publish(user_id=place.ada.id, view=home)
+
+    (view,) = place.server.views
+    assert (view.user, view.body["type"]) == (place.ada.id, "home")
+
+
+async def test_an_answer_with_the_acknowledgement_is_not_one_of_the_five(place: Place) -> None:
+    app = bolt_app(place)
+
+    @app.command("/ask")
+    async def ask(ack: AsyncAck) -> None:
+        await ack("now")
+
+    async with connected(place, app):
+        await place.server.slash(place.ada, place.channel, "/ask")
+
+    url = str(place.heard[-1]["response_url"])
+    answers = [await AsyncWebhookClient(url).send(text="later") for _ in range(RESPONSES + 1)]
+    assert [one.status_code for one in answers] == [200] * 5 + [404]

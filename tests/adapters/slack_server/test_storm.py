@@ -1,9 +1,15 @@
 """Everything goes wrong at once, and the record of the server still tells what was answered."""
 
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import aiohttp
+import anyio
+import anyio.lowlevel
 import pytest
 from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
@@ -79,3 +85,46 @@ async def test_a_careful_bot_answers_everyone_once_in_a_storm(
         assert [reply.text for reply in place.server.replies(one)] == [f"answer to {one.ts}"]
     assert len(place.server.faults.injected) >= 10
     assert not [one for one in caplog.records if one.name == "aiohttp.server"]
+
+
+@asynccontextmanager
+async def process(place: Place, manner: str) -> AsyncIterator[None]:
+    """Run a bot as a process until it is killed at the end."""
+    script = Path(__file__).with_name("mute_bot.py")
+    command = [sys.executable, str(script), place.server.api_base, place.team.app_token, manner]
+    async with await anyio.open_process(command, stdout=None, stderr=None) as running:
+        try:
+            with anyio.fail_after(30):
+                await place.server.sockets.wait_for(1)
+            yield
+        finally:
+            running.kill()
+
+
+async def test_a_killed_bot_gets_again_what_it_did_not_acknowledge(place: Place) -> None:
+    place.subscribe("app_mention")
+    place.server.timing.ack_within = 1_000.0
+    place.server.timing.retries = (0.0, *[25.0] * 60)
+
+    async with process(place, "mute"):
+        await place.server.say(place.ada, place.channel, place.mention("hello"))
+        with anyio.fail_after(10):
+            while not place.server.sockets.open[0].pending:
+                await anyio.lowlevel.checkpoint()
+    with anyio.fail_after(10):
+        while len(place.server.log.deliveries()) < 2:
+            await anyio.lowlevel.checkpoint()
+    async with process(place, "answers"):
+        with anyio.fail_after(30):
+            await place.server.settled()
+
+    attempts = place.server.log.deliveries()
+    outcomes = [one.outcome for one in attempts]
+    assert (outcomes[0], set(outcomes[1:-1]), outcomes[-1]) == (
+        "socket_closed",
+        {"no_socket"},
+        "acked",
+    )
+    assert len({one.event_id for one in attempts}) == 1
+    changes = [(one.socket, one.change) for one in place.server.log.sockets()]
+    assert changes[:3] == [(0, "opened"), (0, "closed"), (1, "opened")]

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from types import UnionType
 
 from chatune_adapters.testing.slack.world import Json
 
@@ -204,11 +205,11 @@ class Faults:
         """End the storm; faults added one by one stay."""
         self.rules = [one for one in self.rules if not one.of_storm]
 
-    def strike(self, name: str, about: Json, kinds: type | object) -> list[Fault]:
+    def strike(self, name: str, about: Json, kinds: UnionType) -> list[Fault]:
         """Return the faults of these kinds that happen now, in the order they were armed."""
-        struck = []
+        struck: list[Fault] = []
         for rule in list(self.rules):
-            if isinstance(rule.fault, kinds) and self._meets(rule, name, about):  # type: ignore[arg-type]
+            if isinstance(rule.fault, kinds) and self._meets(rule, name, about):
                 rule.met += 1
                 self.injected[type(rule.fault).__name__] += 1
                 struck.append(rule.fault)

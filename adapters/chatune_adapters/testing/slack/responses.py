@@ -24,6 +24,7 @@ async def take_response(site: Site, request: web.Request) -> web.Response:
     try:
         body = json.loads(await request.read())
         status, error = respond(site, url, body)
+        url.used += error is None
     except (ValueError, AttributeError):
         body, status, error = {}, 400, "invalid_payload"
     answer: Json = {"ok": error is None} | ({"error": error} if error else {})
@@ -46,7 +47,6 @@ def respond(site: Site, url: ResponseUrl, body: Json) -> tuple[int, str | None]:
         _replace(site, url, body, blocks)
     else:
         url.original = _post(site, url, body, blocks)
-    url.used += 1
     return 200, None
 
 

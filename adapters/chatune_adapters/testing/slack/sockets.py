@@ -191,7 +191,8 @@ class Sockets:
         try:
             await self._listen(socket)
         finally:
-            self._note(socket, "closed")
+            if not socket.ended.is_set():
+                self._note(socket, "closed")
             socket.end("socket_closed")
             self._all.remove(socket)
 
