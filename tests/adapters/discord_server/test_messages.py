@@ -207,6 +207,8 @@ async def test_a_file_over_the_limit_is_refused_with_40005(
 BAD_BODIES: list[tuple[Json, int, str]] = [
     ({"content": "x" * 2001}, 50035, "content"),
     ({"embeds": [{"title": "x"}] * 11}, 50035, "embeds"),
+    ({"embeds": [{"title": "x" * 257}]}, 50035, "embeds"),
+    ({"embeds": [{"fields": [{"name": "x", "value": "x"}] * 26}]}, 50035, "embeds"),
     ({"embeds": [{"description": "x" * 3001}] * 2}, 50035, "embeds"),
     ({"content": "x", "components": [row(button("a"))] * 6}, 50035, "components"),
     ({"content": "x", "components": [row(*map(button, "abcdef"))]}, 50035, "components"),
@@ -235,7 +237,7 @@ async def test_a_message_past_a_limit_is_refused_with_the_place_of_the_fault(
 
 GOOD_BODIES: list[Json] = [
     {"content": "x" * 2000},
-    {"embeds": [{"title": "x" * 600}] * 10},
+    {"embeds": [{"description": "x" * 600}] * 10},
     {"content": "x", "components": [row(*(button(f"{r}{b}") for b in range(5))) for r in range(5)]},
     {"content": "x", "components": [row(button("a" * 100))]},
     {"flags": 1 << 15, "components": [{"type": 10, "content": "x"}] * 40},
@@ -314,6 +316,18 @@ async def test_a_direct_message_channel_is_the_same_each_time(
         await channel.send("hello")
 
     assert [m.content for m in server.messages(place.dm)] == ["hello"]
+
+
+async def test_a_person_who_takes_no_direct_messages_is_refused_with_50007(
+    server: DiscordServer, place: Place
+) -> None:
+    place.ada.takes_dms = False
+    async with running(Bot(), server) as bot:
+        user = await bot.fetch_user(place.ada.id)
+        with pytest.raises(discord.Forbidden) as refused:
+            await user.send("hello")
+
+    assert refused.value.code == 50007
 
 
 async def test_threads_start_are_spoken_in_and_heard(server: DiscordServer, place: Place) -> None:

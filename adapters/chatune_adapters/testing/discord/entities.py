@@ -42,11 +42,12 @@ NO_FLAGS = MessageFlag(0)
 
 @dataclass(eq=False, slots=True)
 class User:
-    """A person, or the bot."""
+    """A person, or the bot. Clear `takes_dms` to refuse direct messages of the bot (50007)."""
 
     id: int
     name: str
     bot: bool = False
+    takes_dms: bool = True
 
 
 @dataclass(eq=False, slots=True)

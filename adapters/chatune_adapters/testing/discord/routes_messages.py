@@ -47,6 +47,8 @@ class _Messages:
         channel = self._channel(call)
         if channel.read_only:
             raise refusal(50013)
+        if channel.type is ChannelType.DM and not all(user.takes_dms for user in channel.people):
+            raise refusal(50007)
         return channel
 
     def _message(self, call: Call, channel: Channel) -> Message:

@@ -1,5 +1,7 @@
 """The limits of a message: text, embeds, components, choices."""
 
+from collections.abc import Iterator
+
 from chatune_adapters.testing.discord.entities import Json, flat
 from chatune_adapters.testing.discord.errors import invalid_form
 from chatune_adapters.testing.discord.shapes import check_message_shape
@@ -11,6 +13,15 @@ ROW, BUTTON, TEXT_INPUT = 1, 2, 4
 SELECTS = (3, 5, 6, 7, 8)
 LINK_STYLE, PREMIUM_STYLE = 5, 6
 NONCE_CHARS = 25
+EMBED_FIELDS = 25
+EMBED_PARTS = {
+    "title": 256,
+    "description": 4096,
+    "footer.text": 2048,
+    "author.name": 256,
+    "fields.name": 256,
+    "fields.value": 1024,
+}
 
 
 def check_message(body: Json, *, v2: bool = False) -> None:
@@ -35,7 +46,13 @@ def at_most(text: str, limit: int, *path: str | int) -> None:
 
 def _check_embeds(embeds: list[Json]) -> None:
     _sized(embeds, 0, EMBEDS, "embeds")
-    if sum(map(_embed_chars, embeds)) > EMBED_CHARS:
+    total = 0
+    for index, embed in enumerate(embeds):
+        _sized(embed.get("fields") or [], 0, EMBED_FIELDS, "embeds", index, "fields")
+        for part, text in _embed_texts(embed):
+            at_most(text, EMBED_PARTS[part], "embeds", index, *part.split("."))
+            total += len(text)
+    if total > EMBED_CHARS:
         raise invalid_form(
             "embeds",
             code="MAX_EMBED_SIZE_EXCEEDED",
@@ -43,13 +60,15 @@ def _check_embeds(embeds: list[Json]) -> None:
         )
 
 
-def _embed_chars(embed: Json) -> int:
-    texts = [embed.get("title"), embed.get("description")]
-    texts += [
-        (embed.get(part) or {}).get(key) for part, key in (("footer", "text"), ("author", "name"))
-    ]
-    texts += [field.get(key) for field in embed.get("fields") or [] for key in ("name", "value")]
-    return sum(len(text) for text in texts if text)
+def _embed_texts(embed: Json) -> Iterator[tuple[str, str]]:
+    footer, author = embed.get("footer") or {}, embed.get("author") or {}
+    yield "title", embed.get("title") or ""
+    yield "description", embed.get("description") or ""
+    yield "footer.text", footer.get("text") or ""
+    yield "author.name", author.get("name") or ""
+    for field in embed.get("fields") or []:
+        yield "fields.name", field.get("name") or ""
+        yield "fields.value", field.get("value") or ""
 
 
 def _check_components(components: list[Json], *, v2: bool) -> None:
