@@ -28,7 +28,7 @@ def healed(text: str) -> str:
         if not text[:fence_at].strip():
             return f"{fence.opening}\n{fence.mark}"
         return healed(text[:fence_at].rstrip())
-    whole = text[:start] + _Block(_without_address(text[start:])).healed()
+    whole = text[:start] + _Block(text[start:]).healed()
     if not whole.strip():
         return text
     opened = _last_block(whole)[2]
@@ -60,20 +60,20 @@ def _with_code_closed(text: str, fence: Fence) -> str:
     return f"{text}{ending}{fence.mark}"
 
 
-def _without_address(block: str) -> str:
-    """Return `block` with the words alone of a link at its end whose address is unfinished."""
-    body = block.rstrip()
+def _without_address(body: str, start: int) -> str:
+    """Return `body` with the words alone of a link, begun after `start`, that is unfinished."""
     word = max(map(body.rfind, " \t\n")) + 1
-    at = body.find("](", word)
+    at = body.find("](", max(word, start))
     while at >= 0:
         end = _end_of_address(body, at + 2)
         if end is None:
             first = body.rfind("[", 0, at)
-            if first < 0 or "`" in body[at:]:
-                return block
-            return body[: first - body.startswith("!", first - 1)] + body[first + 1 : at]
+            words = body[first + 1 : at]
+            if first < 0 or not any(map(str.isalnum, words)):
+                return body
+            return body[: first - body.startswith("!", first - 1)] + words
         at = body.find("](", end)
-    return block
+    return body
 
 
 def _end_of_address(body: str, start: int) -> int | None:
@@ -105,6 +105,7 @@ class _Block:
         self._open: list[_Mark] = []
         self._open_of = dict.fromkeys("*_~|", 0)
         self._code: _Mark | None = None
+        self._coded_until = 0
 
     def healed(self) -> str:
         """Return the block with what is open closed, or exactly as it was."""
@@ -116,6 +117,10 @@ class _Block:
             elif match[0][0] != "\\":
                 self._read_mark(match.start(), at)
         body = self._without_dangling_marks()
+        if not self._code:
+            linked, body = body, _without_address(body, self._coded_until)
+            if body != linked:
+                return _Block(body).healed()
         closing = self._closing(body)
         return body + closing if closing or body != self._body else self._text
 
@@ -125,6 +130,7 @@ class _Block:
             self._marks.append(self._code)
         elif end - start == self._code.left:
             self._code.closes, self._code = True, None
+            self._coded_until = end
 
     def _read_mark(self, start: int, end: int) -> None:
         """Pair the run with what is open, else open something (CommonMark 6.2, made simpler)."""

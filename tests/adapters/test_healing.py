@@ -56,6 +56,8 @@ def test_what_a_beginning_of_a_text_opens_is_closed(text: str, end: int) -> None
 @example("||a |")
 @example("*a ****")
 @example("*[ \\")
+@example("[[](`")
+@example("[x](a [**](b")
 def test_whatever_the_text_its_fences_are_balanced_and_a_second_healing_changes_nothing(
     text: str,
 ) -> None:
