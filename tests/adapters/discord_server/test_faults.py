@@ -1,5 +1,6 @@
 """Faults on demand: each does what it says, and the record tells."""
 
+import contextlib
 import re
 from random import Random
 
@@ -250,10 +251,26 @@ def test_a_storm_deals_every_fault_and_the_same_for_the_same_seed() -> None:
 async def test_a_storm_spares_what_it_is_not_meant_for_and_ends(
     wire: Wire, server: DiscordServer, place: Place
 ) -> None:
-    server.faults.storm(Random(0), 1.0, requests=(faults.Refuse(500),))
+    server.faults.storm(Random(0), 1.0, requests=(faults.Refuse(500),), dispatches=(), on="POST *")
 
     posted, read = await _post(wire, place), await wire.call("GET", "/users/@me")
     server.faults.clear()
     after = await _post(wire, place)
 
     assert (posted, read.status, after) == (500, 200, 200)
+
+
+async def test_a_storm_has_every_fault_unless_told_otherwise(
+    wire: Wire, server: DiscordServer, place: Place
+) -> None:
+    every = (*faults.EVERY_REQUEST_FAULT, *faults.EVERY_DISPATCH_FAULT)
+    for _ in faults.EVERY_DISPATCH_FAULT:
+        await (await wire.connect()).ready(wire.token)
+    server.faults.storm(Random(0), 1.0)
+
+    for number in range(len(every)):
+        await server.say(place.ada, place.channel, str(number))
+        with contextlib.suppress(aiohttp.ClientError):
+            await wire.call("GET", "/users/@me")
+
+    assert server.faults.struck.keys() == {type(fault).__name__ for fault in every}

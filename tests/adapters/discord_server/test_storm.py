@@ -11,6 +11,7 @@ from adapters.discord_server.harness import Bot, running
 from chatune_adapters.testing.discord import Channel, DiscordServer, faults
 
 pytestmark = pytest.mark.anyio
+POSTS = "POST *"
 REQUESTS = (
     faults.Refuse(503),
     faults.LimitRate(0.01),
@@ -48,7 +49,7 @@ class Echo(Bot):
 async def test_every_message_is_answered_once_through_a_storm(server: DiscordServer) -> None:
     guild, ada = server.add_guild("Guild"), server.add_user("ada")
     channels = [server.add_channel(guild, f"channel-{n}") for n in range(10)]
-    server.faults.storm(Random(7), 0.1, requests=REQUESTS, dispatches=DISPATCHES)
+    server.faults.storm(Random(7), 0.1, requests=REQUESTS, dispatches=DISPATCHES, on=POSTS)
 
     async with running(Echo(), server):
         for number in range(200):

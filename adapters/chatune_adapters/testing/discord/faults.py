@@ -148,6 +148,37 @@ SocketFault = (
 DispatchFault = EventFault | SocketFault
 Fault = RequestFault | DispatchFault
 
+EVERY_REQUEST_FAULT: tuple[RequestFault, ...] = (
+    Refuse(500),
+    Refuse(503),
+    LimitRate(0.05),
+    LimitRate(0.05, scope="global"),
+    LimitRate(0.05, scope="shared"),
+    LoseAnswer(),
+    LoseAnswer(502),
+    DropRequest(),
+    Slow(0.05),
+    Garble(),
+)
+EVERY_DISPATCH_FAULT: tuple[DispatchFault, ...] = (
+    Duplicate(),
+    Late(0.05),
+    Repeat(0.05),
+    Malform(),
+    Malform("not json"),
+    Unknown(),
+    DropSocket(),
+    CloseWith(4000),
+    AskReconnect(),
+    Invalidate(resumable=True),
+    Invalidate(resumable=False),
+    FallSilent(),
+    IgnoreHeartbeats(),
+    AskHeartbeat(),
+)
+"""All that the gateway can do wrong. `Malform` ends a plain discord.py client, which does not
+catch what its parsers raise; `FallSilent` needs a short heartbeat time to be noticed soon."""
+
 
 @dataclass(slots=True)
 class _Planned:
@@ -196,7 +227,7 @@ class Faults:
         name, or either with `*` for any text. Of several that match, the first added strikes.
         A dispatch counts once for every session that gets it.
         """
-        if isinstance(fault, RequestFault) == on.startswith("DISPATCH"):
+        if not _fits(fault, on):
             raise ValueError(f"{fault!r} cannot strike {on!r}")
         self._planned.append(_Planned(fault, _pattern(on), times, after))
 
@@ -210,9 +241,9 @@ class Faults:
         random: Random,
         rate: float,
         *,
-        requests: tuple[RequestFault, ...] = (),
-        dispatches: tuple[DispatchFault, ...] = (),
-        on: str = "POST *",
+        requests: tuple[RequestFault, ...] = EVERY_REQUEST_FAULT,
+        dispatches: tuple[DispatchFault, ...] = EVERY_DISPATCH_FAULT,
+        on: str = "* /*",
     ) -> None:
         """Let requests matching `on`, and all dispatches, meet faults at `rate`, until `clear`."""
         if requests:
@@ -236,7 +267,7 @@ class Faults:
 
     def _planned_for(self, what: str) -> Fault | None:
         for planned in self._planned:
-            if not planned.on.fullmatch(what):
+            if not planned.on.fullmatch(what) or not _fits(planned.fault, what):
                 continue
             if planned.after > 0:
                 planned.after -= 1
@@ -246,6 +277,10 @@ class Faults:
                 self._planned.remove(planned)
             return planned.fault
         return None
+
+
+def _fits(fault: Fault, what: str) -> bool:
+    return isinstance(fault, RequestFault) != what.startswith("DISPATCH")
 
 
 def _pattern(on: str) -> re.Pattern[str]:
