@@ -10,6 +10,11 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_bolt.context.say.async_say import AsyncSay
+from slack_bolt.context.set_status.async_set_status import AsyncSetStatus
+from slack_bolt.context.set_suggested_prompts.async_set_suggested_prompts import (
+    AsyncSetSuggestedPrompts,
+)
+from slack_bolt.middleware.assistant.async_assistant import AsyncAssistant
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack_server.place import Place, bolt_app, connected, listening
@@ -243,3 +248,46 @@ async def test_a_message_of_the_bot_comes_back_to_it_and_bolt_ignores_it(place: 
     assert seen == ["hers"]
     echo = place.server.log.deliveries("message")[0].payload["event"]
     assert (echo["text"], echo["bot_id"]) == ("mine", place.team.bot_id)
+
+
+async def test_the_assistant_of_bolt_keeps_its_context_in_metadata(place: Place) -> None:
+    app = bolt_app(place)
+    assistant = AsyncAssistant()
+    place.server.app.subscriptions.discard("message.channels")
+
+    @assistant.thread_started
+    async def started(say: AsyncSay, set_suggested_prompts: AsyncSetSuggestedPrompts) -> None:
+        await say("What can I do?")
+        await set_suggested_prompts([{"title": "Tea", "message": "Make tea"}])
+
+    @assistant.user_message
+    async def answer(set_status: AsyncSetStatus, say: AsyncSay) -> None:
+        await set_status("is thinking")
+        await say("done")
+
+    app.use(assistant)
+    async with connected(place, app):
+        thread = await place.server.start_assistant_thread(place.ada)
+        await place.server.settled()
+        await place.server.look_at(place.ada, thread, place.channel)
+        await place.server.settled()
+        dm = place.server.dm_with(place.ada)
+        await place.server.say(place.ada, dm, "Make tea", thread=thread)
+        await place.server.settled()
+
+    _, hello, question, done = place.server.messages(dm)
+    assert (hello.text, question.text, done.text) == ("What can I do?", "Make tea", "done")
+    assert hello.metadata is not None
+    assert hello.metadata["event_payload"]["channel_id"] == place.channel.id
+    assert place.server.assistant(thread).statuses == ["is thinking", ""]
+    assert [one.error for one in place.server.log.calls()] == [None] * len(place.server.log.calls())
+
+
+async def test_an_uninstalled_workspace_is_silent_until_it_installs_again(place: Place) -> None:
+    place.subscribe("app_mention")
+    place.server.timing.retries = ()
+    await place.server.uninstall(place.team)
+    await place.server.say(place.ada, place.channel, place.mention("hello"))
+    await place.server.settled()
+
+    assert place.server.log.deliveries() == []

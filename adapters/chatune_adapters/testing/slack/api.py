@@ -83,9 +83,13 @@ class _Visit:
         if refusal is not None:
             return refusal
         body = await self._body()
-        for fault in self.struck:
-            if isinstance(fault, SlowAnswer):
-                await anyio.sleep(fault.seconds)
+        try:
+            await anyio.sleep(
+                sum(one.seconds for one in self.struck if isinstance(one, SlowAnswer))
+            )
+        except anyio.get_cancelled_exc_class():
+            self._note(0, body)
+            raise
         lost = [one for one in self.struck if isinstance(one, AnswerLost)]
         if lost:
             return self._lose(lost[0], body)

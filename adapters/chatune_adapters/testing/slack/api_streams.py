@@ -29,8 +29,6 @@ def expire(message: Message) -> None:
 async def _start(call: Call) -> Json:
     channel = call.channel_to_post()
     thread_ts = thread(call, channel)
-    if thread_ts is None:
-        raise ApiError("invalid_thread_ts")
     if channel.kind != "im":
         _recipient(call)
     text, shown = _streamed(call)

@@ -33,7 +33,7 @@ class Events:
         """Send an event to the app, unless it did not ask for it or may not see it."""
         subscription, scope = _needs(event, channel)
         away = channel is not None and team.bot.id not in channel.members
-        if subscription not in self.world.app.subscriptions or away:
+        if not team.installed or subscription not in self.world.app.subscriptions or away:
             return None
         if scope is not None and scope not in team.scopes:
             return None

@@ -224,6 +224,18 @@ class People:
         self.site.events.publish(team, event, dm)
         return root
 
+    async def look_at(self, user: User, thread: Message, channel: Channel) -> None:
+        """Move to another channel while the assistant is open."""
+        team = self.site.world.teams[user.team_id]
+        changed = {
+            "user_id": user.id,
+            "context": {"channel_id": channel.id, "team_id": team.id, "enterprise_id": None},
+            "channel_id": thread.channel,
+            "thread_ts": thread.ts,
+        }
+        event = {"type": "assistant_thread_context_changed", "assistant_thread": changed}
+        self.site.events.publish(team, event, self._channel(thread))
+
     async def open_home(self, user: User) -> None:
         """Look at the home tab of the app."""
         team = self.site.world.teams[user.team_id]
@@ -234,10 +246,10 @@ class People:
     async def uninstall(self, team: Team) -> None:
         """Remove the app from a workspace: its token dies, and two events say so."""
         retire_token(self.site.world, team, "account_inactive")
-        team.installed = False
         revoked = {"type": "tokens_revoked", "tokens": {"oauth": [], "bot": [team.bot.id]}}
         self.site.events.publish(team, revoked)
         self.site.events.publish(team, {"type": "app_uninstalled"})
+        team.installed = False
 
     async def revoke(self, team: Team) -> None:
         """Revoke the bot token and keep the app installed."""
