@@ -1,0 +1,169 @@
+"""Previews: Slack's native streams in threads, post-and-edit elsewhere and where they fail.
+
+Slack offers no buttons in a stream that runs; there `/stop` as a message or command stops it.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+
+from chatune_adapters.healing import healed
+from chatune_adapters.slack import blocks
+from chatune_adapters.slack.errors import ApiRefused, Unclear
+from chatune_adapters.slack.ids import Place, place_of, slack_user
+from chatune_adapters.slack.limits import POST
+from chatune_adapters.slack.lookup import metadata
+from chatune_adapters.slack.memory import Recent
+from chatune_adapters.slack.web import Web
+from chatune_core.errors import RetryLater
+from chatune_core.messages import ActionTaken, EventKey, Inbound, MessageReceived
+
+logger = logging.getLogger(__name__)
+STREAM_AT_MOST = 11_000
+DEAD_STREAM = "message_not_in_streaming_state"
+
+
+@dataclass(slots=True)
+class Draft:
+    """A preview that is shown. `sent` is what a running stream has been given so far."""
+
+    place: Place
+    ts: str
+    streaming: bool = False
+    sent: str = ""
+
+
+class Writer:
+    """Fulfils `DraftWriter`. `known` loses an event when it is unclear what is shown of it."""
+
+    def __init__(self, web: Web, known: Recent[EventKey, bool], *, stream: bool) -> None:
+        self._web, self._known, self._stream = web, known, stream
+        self._refused: Recent[tuple[str, str], bool] = Recent(1_000)
+        self._statusless: Recent[str, bool] = Recent(1_000)
+
+    async def begin(self, event: Inbound, text: str) -> Draft | None:
+        """See DraftWriter.begin. Answers that may be private are not previewed in channels."""
+        place = place_of(event.conversation)
+        public = isinstance(event, MessageReceived | ActionTaken)
+        if not (public or place.direct) or event.key not in self._known:
+            return None  # unknown: something of it may be shown already
+        try:
+            if self._may_stream(place, text):
+                try:
+                    return await self._start(place, event, text)
+                except ApiRefused as error:
+                    logger.info("%s; posting and editing instead", error)
+                    self._refused.put((place.team, place.channel), True)
+            return await self._post(place, event, text)
+        except Unclear:
+            self._known.pop(event.key)
+            raise
+        except ApiRefused as error:
+            raise _no_preview(error) from error
+
+    async def update(self, draft: Draft, text: str) -> None:
+        """See DraftWriter.update."""
+        try:
+            if not draft.streaming:
+                await self.edit(draft.place, draft.ts, blocks.preview(healed(text)))
+            elif text.startswith(draft.sent) and len(text) <= STREAM_AT_MOST:
+                await self._append(draft, text)
+        except ApiRefused as error:
+            if error.code != DEAD_STREAM:
+                raise _no_preview(error) from error
+            draft.streaming = False
+
+    async def typing(self, event: Inbound, position: int) -> None:
+        """See DraftWriter.typing: the status of an assistant thread."""
+        place = place_of(event.conversation)
+        if not (place.direct and place.thread) or place.team in self._statusless:
+            return
+        status = f"is busy, you are number {position} in line" if position else "is thinking..."
+        try:
+            await self._web.call(
+                place.team,
+                "assistant.threads.setStatus",
+                channel_id=place.channel,
+                thread_ts=place.thread,
+                status=status,
+            )
+        except ApiRefused as error:
+            logger.info("no status is shown: %s", error)
+            self._statusless.put(place.team, True)
+
+    async def edit(self, place: Place, ts: str, body: blocks.Body, **more: object) -> None:
+        """Make a message of the bot show `body`."""
+        await self._web.call(
+            place.team,
+            "chat.update",
+            channel=place.channel,
+            ts=ts,
+            text=body.text,
+            blocks=list(body.blocks),
+            **more,
+        )
+
+    async def stop(self, draft: Draft, **more: object) -> None:
+        """End the stream of a draft, with what is still to be said."""
+        await self._web.call(
+            draft.place.team,
+            "chat.stopStream",
+            channel=draft.place.channel,
+            ts=draft.ts,
+            **more,
+        )
+        draft.streaming = False
+
+    def _may_stream(self, place: Place, text: str) -> bool:
+        refused = (place.team, place.channel) in self._refused
+        return self._stream and bool(place.thread) and not refused and len(text) <= STREAM_AT_MOST
+
+    async def _start(self, place: Place, event: Inbound, text: str) -> Draft:
+        answer = await self._web.call(
+            place.team,
+            "chat.startStream",
+            channel=place.channel,
+            thread_ts=place.thread,
+            recipient_team_id=place.team,
+            recipient_user_id=slack_user(event.user),
+            markdown_text=text,
+        )
+        return Draft(place, answer["ts"], True, text)
+
+    async def _post(self, place: Place, event: Inbound, text: str) -> Draft:
+        body = blocks.preview(healed(text))
+        answer = await self._web.call(
+            place.team,
+            POST,
+            event.key,
+            channel=place.channel,
+            thread_ts=place.thread or None,
+            text=body.text,
+            blocks=list(body.blocks),
+            metadata=metadata(event.key, 0),
+            unfurl_links=False,
+            unfurl_media=False,
+        )
+        return Draft(place, answer["ts"])
+
+    async def _append(self, draft: Draft, text: str) -> None:
+        more = text[len(draft.sent) :]
+        if not more:
+            return
+        try:
+            await self._web.call(
+                draft.place.team,
+                "chat.appendStream",
+                channel=draft.place.channel,
+                ts=draft.ts,
+                markdown_text=more,
+            )
+        except Unclear:
+            draft.sent = "\x00"  # nobody knows how much of it is there: the end replaces it
+            raise
+        draft.sent = text
+
+
+def _no_preview(error: ApiRefused) -> RetryLater:
+    """Return what lets previews rest: the reply itself will say what is wrong."""
+    return RetryLater(str(error), timedelta(seconds=30))
