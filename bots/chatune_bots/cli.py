@@ -81,11 +81,20 @@ def serve(bot: BotOption = None, home: HomeOption = None) -> None:
 
 @app.command()
 def init(
+    platform: Annotated[
+        str | None,
+        typer.Argument(metavar="[discord|slack]", help="Show how to set up this platform instead."),
+    ] = None,
+    bot: BotOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Take the defaults, ask nothing.")] = False,
     home: HomeOption = None,
 ) -> None:
-    """Ask a few questions and write chatune.toml."""
+    """Ask a few questions and write chatune.toml, or lead through the set-up of a platform."""
     with failures_as_lines(chosen := _home(home)):
+        if platform is not None:
+            from chatune_bots.init_platforms import run_init_platform
+
+            return run_init_platform(platform, chosen, Path.cwd(), bot)
         from chatune_bots.init import run_init
 
         run_init(chosen, ask=not yes)

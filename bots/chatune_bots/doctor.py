@@ -68,6 +68,8 @@ async def examine(
     if bot_file is not None:
         add(_bot(bot_file))
     add(await _checked("database", partial(_database, configuration.settings, home)))
+    for finding in await _platforms(configuration.settings):
+        add(finding)
     for name in configuration.settings.models:
         add(await _checked(f"model {name}", partial(_model, configuration.settings, name, home)))
     return findings
@@ -147,6 +149,28 @@ def _bot(file: Path) -> Finding:
     except ConfigurationError as error:
         return Finding("bot", error.problem, error.remedy)
     return Finding("bot", f"{file} loads; its commands: {len(bot.commands)}")
+
+
+async def _platforms(settings: Settings) -> Sequence[Finding]:
+    """Return what the chat platforms say about the bot's tokens and rights."""
+    findings: list[Finding] = []
+    for name in settings.serve.platforms:
+        if name != "console":
+            findings += await _platform(name, settings)
+    return findings
+
+
+async def _platform(name: str, settings: Settings) -> Sequence[Finding]:
+    from chatune_bots.platforms import examine_platform
+
+    try:
+        with anyio.fail_after(_PATIENCE_S):
+            found = await examine_platform(name, settings)
+    except ConfigurationError as error:
+        return [Finding(name, error.problem, error.remedy)]
+    except TimeoutError:
+        return [Finding(name, f"no answer within {_PATIENCE_S:.0f} s.", "Check the network.")]
+    return [Finding(name, one.problem, "" if one.ok else one.remedy) for one in found]
 
 
 async def _database(settings: Settings, home: Home) -> str:

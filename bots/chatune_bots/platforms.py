@@ -13,7 +13,9 @@ from chatune_core.errors import ConfigurationError
 from chatune_core.ports import KeyValues
 
 if TYPE_CHECKING:
+    from chatune_adapters.discord.install import Finding as DiscordFinding
     from chatune_adapters.discord.settings import DiscordSettings
+    from chatune_adapters.slack.install import Finding as SlackFinding
     from chatune_adapters.slack.settings import SlackSettings
 
 
@@ -34,6 +36,23 @@ def open_platforms(settings: Settings, store: KeyValues) -> Sequence[Platform]:
 
         platforms.append(SlackPlatform(slack_settings(settings.slack), store, utc_now))
     return platforms
+
+
+async def examine_platform(
+    name: str, settings: Settings
+) -> "Sequence[DiscordFinding | SlackFinding]":
+    """Return what the platform says about the bot's tokens and rights.
+
+    Raises:
+        ConfigurationError: a token is missing.
+    """
+    if name == "discord":
+        from chatune_adapters.discord import install as discord_install
+
+        return await discord_install.check(discord_settings(settings.discord))
+    from chatune_adapters.slack import install as slack_install
+
+    return await slack_install.check(slack_settings(settings.slack))
 
 
 def discord_settings(section: DiscordSection) -> "DiscordSettings":
@@ -65,10 +84,19 @@ def slack_settings(section: SlackSection) -> "SlackSettings":
     Raises:
         ConfigurationError: a token or a secret is missing.
     """
-    from chatune_adapters.slack.settings import SlackSettings, check
+    from chatune_adapters.slack.settings import check
+
+    settings = slack_options(section)
+    check(settings)
+    return settings
+
+
+def slack_options(section: SlackSection) -> "SlackSettings":
+    """Return the same, whether or not it is enough to run."""
+    from chatune_adapters.slack.settings import SlackSettings
 
     usual = SlackSettings()
-    settings = replace(
+    return replace(
         usual,
         app_token=_revealed(section.app_token),
         bot_token=_revealed(section.bot_token),
@@ -80,8 +108,6 @@ def slack_settings(section: SlackSection) -> "SlackSettings":
         command=section.command,
         api_base=section.api_base or usual.api_base,
     )
-    check(settings)
-    return settings
 
 
 def _revealed(secret: SecretStr | None) -> str:
