@@ -1,0 +1,151 @@
+"""A bot on the loopback Discord: the real adapter, a recording core."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import anyio
+
+from chatune_adapters.discord.platform import DiscordPlatform
+from chatune_adapters.discord.settings import DiscordSettings
+from chatune_adapters.testing.discord import Channel, DiscordServer, Guild, Message, User
+from chatune_core.commands import CommandTable
+from chatune_core.errors import RetryLater
+from chatune_core.forms import Form
+from chatune_core.messages import Button, EventKey, File, Inbound, MessageReceived, Reply
+from chatune_core.ports import KeyValues
+
+
+class MemoryKeyValues:
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+
+    async def get(self, name: str) -> str | None:
+        return self.values.get(name)
+
+    async def put(self, name: str, value: str) -> None:
+        self.values[name] = value
+
+    async def delete(self, name: str) -> None:
+        self.values.pop(name, None)
+
+    async def names(self, prefix: str) -> Sequence[str]:
+        return sorted(name for name in self.values if name.startswith(prefix))
+
+
+_: KeyValues = MemoryKeyValues()
+
+
+class RecordingIntake:
+    """Stores what happens; `outage` counts how often it cannot."""
+
+    def __init__(self) -> None:
+        self.commands = CommandTable()
+        self.forms: dict[str, Form] = {}
+        self.events: list[Inbound] = []
+        self.outage = 0
+        self._keys: set[EventKey] = set()
+        self._changed = anyio.Event()
+
+    async def receive(self, event: Inbound) -> bool:
+        await anyio.lowlevel.checkpoint()
+        if self.outage:
+            self.outage -= 1
+            raise RetryLater("the disk is full", timedelta(0))
+        if event.key in self._keys:
+            return False
+        self._keys.add(event.key)
+        self.events.append(event)
+        self._changed.set()
+        self._changed = anyio.Event()
+        return True
+
+    async def until(self, count: int) -> list[Inbound]:
+        """Wait for `count` events and return them."""
+        while len(self.events) < count:
+            await self._changed.wait()
+        return self.events
+
+    async def next(self) -> Inbound:
+        """Wait for the first event."""
+        return (await self.until(1))[0]
+
+
+@dataclass
+class Place:
+    """A server with one guild, one channel and Ann."""
+
+    server: DiscordServer
+    guild: Guild
+    channel: Channel
+    ann: User
+    store: MemoryKeyValues = field(default_factory=MemoryKeyValues)
+
+    @property
+    def mention(self) -> str:
+        return f"<@{self.server.bot.id}>"
+
+    def shown(self, channel: Channel | None = None) -> list[Message]:
+        """Return what the bot shows in the channel."""
+        there = self.server.messages(channel or self.channel)
+        return [message for message in there if message.author is self.server.bot]
+
+    def settings(self, **changes: Any) -> DiscordSettings:  # noqa: ANN401
+        options: dict[str, Any] = {
+            "token": self.server.settings.token,
+            "api_url": self.server.api_base,
+            "gateway_url": self.server.gateway_url,
+            "preview_every": timedelta(seconds=0.02),
+            "bookmark_every": timedelta(seconds=0.02),
+        }
+        return DiscordSettings(**{**options, **changes})
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def place(**settings: Any) -> AsyncIterator[Place]:  # noqa: ANN401
+    from chatune_adapters.testing.discord import Settings
+
+    async with DiscordServer.open(Settings(**settings)) as server:
+        guild = server.add_guild("Garden")
+        channel = server.add_channel(guild, "roses")
+        yield Place(server, guild, channel, server.add_user("ann"))
+
+
+@asynccontextmanager
+async def running(
+    at: Place,
+    intake: RecordingIntake,
+    *,
+    now: Callable[[], datetime] = utc_now,
+    **changes: Any,  # noqa: ANN401
+) -> AsyncIterator[DiscordPlatform]:
+    """Run the platform for the block, as a process would."""
+    platform = DiscordPlatform(at.settings(**changes), at.store, now)
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(platform.run, intake)
+        yield platform
+        tasks.cancel_scope.cancel()
+
+
+def reply_to(
+    event: Inbound,
+    text: str,
+    *,
+    private: bool = False,
+    buttons: tuple[Button, ...] = (),
+    files: tuple[File, ...] = (),
+) -> Reply:
+    return Reply(
+        event.key, event.conversation, event.user, text, private, event.via, buttons, files
+    )
+
+
+def as_message(event: Inbound) -> MessageReceived:
+    assert isinstance(event, MessageReceived)
+    return event
