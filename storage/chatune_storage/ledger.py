@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from chatune_core.messages import UserId
+from chatune_core.messages import UserId, WorkspaceId
 from chatune_core.outcomes import (
     AnswerCorrected,
     AnswerRated,
@@ -63,16 +63,16 @@ class SqlLedger:
         if outcome.reply is not None:
             lines.add(outcome.reply.conversation)
         committed = await self._writer.change(self._commit_all, commit, _users(outcome), lines)
-        traces = [
-            f"{effect.workspace}:".encode("utf-8", "surrogatepass")
-            for effect in outcome.effects
-            if isinstance(effect, WorkspaceErased)
-        ]
-        if committed and traces:
+        workspaces = _workspaces(outcome)
+        if committed and workspaces:
+            traces = [f"{name}:".encode("utf-8", "surrogatepass") for name in workspaces]
             await scrub(self._database, traces)
         return committed
 
     def _commit_all(self, transaction: Transaction, commits: Sequence[_Commit]) -> Sequence[bool]:
+        if len(commits) > 1 and any(_workspaces(commit.outcome) for commit in commits):
+            # Work that is going on in a workspace is lost with it: end nothing ahead of its turn.
+            return [self._commit_all(transaction, [commit])[0] for commit in commits]
         ended = self._end_all(transaction, commits)
         # The same claim may be committed twice at once, and two claims on one event: the first
         # of those that the database let through counts.
@@ -124,6 +124,11 @@ class SqlLedger:
             commit.key_hash in ended or before.get(commit.key_hash) == commit.lease.attempt
             for commit in commits
         ]
+
+
+def _workspaces(outcome: Outcome) -> list[WorkspaceId]:
+    """Return the workspaces that the outcome erases."""
+    return [e.workspace for e in outcome.effects if isinstance(e, WorkspaceErased)]
 
 
 def _users(outcome: Outcome) -> set[UserId]:

@@ -18,10 +18,12 @@ from chatune_core.outcomes import (
     AnswerRated,
     Audited,
     AuditEntry,
+    Effect,
     ModelChosen,
     Outcome,
     WorkspaceErased,
 )
+from chatune_core.ports import EventLease
 from chatune_core.privacy import Purpose
 from chatune_storage.stores import Stores
 from fakes.clock import FakeClock
@@ -134,6 +136,25 @@ async def test_work_that_was_going_on_in_it_is_lost(stores: Stores) -> None:
     assert not await stores.ledger.commit(lease, outcome)
     assert await stores.outbox.lease(5) == []
     assert not await stores.inbox.put(said("1", room=here)), "it is known that it was said"
+
+
+async def test_work_in_it_that_ends_at_the_same_time_comes_too_late(stores: Stores) -> None:
+    here, committed = room(GONE), dict[str, bool]()
+    await stores.inbox.put(said("1", room=here))
+    await stores.inbox.put(said("2"))
+    working, removing = await stores.inbox.lease(2)
+
+    async def commit(name: str, lease: EventLease, *effects: Effect) -> None:
+        committed[name] = await stores.ledger.commit(lease, Outcome(effects=effects))
+
+    async with anyio.create_task_group() as tasks:
+        # The first of three is written alone, the others together.
+        tasks.start_soon(stores.inbox.put, said("3"))
+        tasks.start_soon(commit, "removal", removing, WorkspaceErased(GONE))
+        tasks.start_soon(commit, "work", working, turn("1", "too late", room=here))
+
+    assert committed == {"removal": True, "work": False}
+    assert await stores.history.recent(here, 5) == []
 
 
 async def test_a_workspace_may_come_back(rivals: tuple[Stores, Stores]) -> None:

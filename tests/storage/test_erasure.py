@@ -77,6 +77,7 @@ def ciphers(file: Path) -> dict[str, bytes]:
 async def test_no_text_is_ever_in_the_files(open_file: Open, file: Path) -> None:
     async with open_file() as stores:
         await live(stores, "a", USER, HERS)
+        await stores.key_values.put("token", SECRET)
 
         assert SECRET.encode() not in bytes_on_disk(file)
 

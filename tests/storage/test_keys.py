@@ -115,6 +115,16 @@ def test_a_text_opens_with_nobody_elses_key(person: PersonKey) -> None:
         other.open("turns.text", "1", person.seal("turns.text", "1", "hello"))
 
 
+def test_a_value_opens_under_its_own_name_alone() -> None:
+    sealed = MasterKey(KEY).seal("slack:token", "secret")
+
+    assert b"secret" not in sealed
+    assert MasterKey(KEY).open("slack:token", sealed) == "secret"
+    for master, name in ((MasterKey(KEY), "discord:token"), (MasterKey(b"k" * 32), "slack:token")):
+        with pytest.raises(ConfigurationError, match="backup"):
+            master.open(name, sealed)
+
+
 def test_hashes_of_event_keys_depend_on_the_master_key() -> None:
     assert MasterKey(KEY).hashed("test:1") == MasterKey(KEY).hashed("test:1")
     assert MasterKey(KEY).hashed("test:1") != MasterKey(KEY).hashed("test:2")

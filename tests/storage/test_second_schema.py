@@ -108,6 +108,11 @@ async def test_everything_is_still_there(url: str, clock: FakeClock) -> None:
         assert len(await stores.audit.entries(5)) == 1
         assert not await stores.inbox.put(said("1"))
         exported = await stores.personal_data.export(ANN)
+        shown = [item.record for item in exported if "shown_as" in item.record]
+        assert {record["answers"]: record["shown_as"] for record in shown} == {
+            "test:1": [],
+            "test:2": ["m1"],
+        }
         counts = [item.store for item in exported]
         assert {store: counts.count(store) for store in counts} == {
             "inbox": 3, "outbox": 4, "turns": 1, "generations": 2, "ratings": 1, "consents": 1,
