@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
+from yarl import URL
 
 from adapters.slack_server.place import Place, error_of
 from chatune_adapters.testing.slack import Rate
@@ -77,6 +78,26 @@ async def test_an_installation_gives_a_fresh_token(place: Place) -> None:
         client_id=app.client_id, client_secret=app.client_secret, code=code
     )
     assert await error_of(again) == "invalid_code"
+
+
+async def test_an_installation_comes_back_to_the_app_with_a_code(place: Place) -> None:
+    other = place.server.add_team("Other")
+    query = {
+        "client_id": place.server.app.client_id,
+        "redirect_uri": "http://127.0.0.1/back?from=slack",
+        "state": "s",
+        "team": other.id,
+    }
+    url = place.server.authorize_url
+
+    async with aiohttp.ClientSession() as session:
+        async with session.get(url, params=query, allow_redirects=False) as answer:
+            back = URL(answer.headers["Location"])
+        async with session.get(url, params=query | {"client_id": "guess"}) as refused:
+            assert refused.status == 400
+
+    assert (answer.status, back.query["from"], back.query["state"]) == (302, "slack", "s")
+    assert place.server.site.world.install_codes == {back.query["code"]: other}
 
 
 async def test_a_missing_scope_is_named(place: Place) -> None:

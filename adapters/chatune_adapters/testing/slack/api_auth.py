@@ -1,6 +1,9 @@
 """Methods on tokens, workspaces, users and connections."""
 
-from chatune_adapters.testing.slack.calls import ApiError, Call, Method, Methods
+from aiohttp import web
+from yarl import URL
+
+from chatune_adapters.testing.slack.calls import ApiError, Call, Method, Methods, Site
 from chatune_adapters.testing.slack.payloads import team_json, user_json
 from chatune_adapters.testing.slack.world import Json, Team, World
 
@@ -10,6 +13,24 @@ def install(world: World, team: Team) -> None:
     team.bot_token = world.secret(f"xoxb-{team.id}-")
     team.installed = True
     world.tokens[team.bot_token] = team
+
+
+def new_code(world: World, team: Team) -> str:
+    """Return a code that oauth.v2.access exchanges once."""
+    code = world.secret()
+    world.install_codes[code] = team
+    return code
+
+
+async def authorize(site: Site, request: web.Request) -> web.Response:
+    """Consent to the installation: go back to the app with a code, for `team` or the first one."""
+    wanted = request.query
+    team = site.world.teams.get(wanted.get("team", next(iter(site.world.teams), "")))
+    if wanted.get("client_id") != site.world.app.client_id or team is None:
+        return web.Response(status=400, text="unknown client_id or team")
+    query = {"code": new_code(site.world, team), "state": wanted.get("state", "")}
+    back = URL(wanted.get("redirect_uri", "")).update_query(query)
+    return web.Response(status=302, headers={"Location": str(back)})
 
 
 def retire_token(world: World, team: Team, error: str) -> None:

@@ -103,12 +103,15 @@ class SocketDropped:
 
 @dataclass(frozen=True, slots=True)
 class SocketSilenced:
-    """The chosen socket goes silent instead: it stays open, hears and says nothing."""
+    """The chosen socket goes silent instead: it stays open, hears and says nothing.
+
+    Socket Mode only.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Disconnect:
-    """A disconnect message goes out on the chosen socket, with this reason."""
+    """A disconnect message goes out on the chosen socket, with this reason. Socket Mode only."""
 
     reason: str = "refresh_requested"
 

@@ -11,7 +11,7 @@ from aiohttp import web
 from anyio.abc import TaskGroup
 
 from chatune_adapters.testing.slack.api import answer_call
-from chatune_adapters.testing.slack.api_auth import install
+from chatune_adapters.testing.slack.api_auth import authorize, install, new_code
 from chatune_adapters.testing.slack.api_files import give_download, take_upload
 from chatune_adapters.testing.slack.calls import AssistantThread, Site
 from chatune_adapters.testing.slack.deliveries import Deliveries
@@ -102,6 +102,11 @@ class SlackServer(People):
         return f"{self.site.origin}/api/"
 
     @property
+    def authorize_url(self) -> str:
+        """Where an installation begins, for `OAuthSettings(authorization_url=...)`."""
+        return f"{self.site.origin}/oauth/v2/authorize"
+
+    @property
     def app(self) -> App:
         """The app: client id and secret, app-level token, signing secret, subscriptions."""
         return self.site.world.app
@@ -174,9 +179,7 @@ class SlackServer(People):
 
     def install_code(self, team: Team) -> str:
         """Return the code of an OAuth redirect, to be exchanged once by oauth.v2.access."""
-        code = self.site.world.secret()
-        self.site.world.install_codes[code] = team
-        return code
+        return new_code(self.site.world, team)
 
     def messages(
         self,
@@ -253,10 +256,14 @@ class SlackServer(People):
         async def response(request: web.Request) -> web.Response:
             return await take_response(site, request)
 
+        async def consent(request: web.Request) -> web.Response:
+            return await authorize(site, request)
+
         application.add_routes(
             [
                 web.get("/api/{method}", api, allow_head=False),
                 web.post("/api/{method}", api),
+                web.get("/oauth/v2/authorize", consent),
                 web.get("/link/", site.sockets.accept, allow_head=False),
                 web.post("/upload/v1/{file}", upload),
                 web.get("/files-pri/{file}/{name}", download),
