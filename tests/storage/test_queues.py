@@ -1,8 +1,8 @@
 """Queues: the database and memory behave alike, and a long past does not slow them."""
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Collection
-from contextlib import AbstractAsyncContextManager, ExitStack
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from contextlib import AbstractAsyncContextManager, ExitStack, closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,8 +15,21 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from sqlalchemy import Engine, event
 
-from chatune_core.messages import ConversationId, EventKey, MessageKey, Reply, UserId
-from chatune_core.outcomes import AnswerCorrected, MessageErased, Outcome, TurnReplaced
+from chatune_core.messages import (
+    ConversationId,
+    EventKey,
+    MessageKey,
+    Reply,
+    UserId,
+    WorkspaceId,
+)
+from chatune_core.outcomes import (
+    AnswerCorrected,
+    MessageErased,
+    Outcome,
+    TurnReplaced,
+    WorkspaceErased,
+)
 from chatune_core.ports import EventLease, ReplyLease
 from chatune_core.privacy import ErasureReceipt, Purpose
 from chatune_storage.memory import memory_stores
@@ -121,6 +134,32 @@ class Queues(RuleBasedStateMachine):
             assert memory.removed[store] == database.removed[store]
 
 
+@contextmanager
+def noted() -> Iterator[list[tuple[str, Any]]]:
+    """Yield the statements that are run meanwhile, each with what it was given."""
+    statements: list[tuple[str, Any]] = []
+
+    def note(_c: object, _k: object, statement: str, given: Any, _x: object, many: bool) -> None:  # noqa: ANN401
+        statements.append((statement, given[0] if many else given))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+def plans(file: Path, statements: list[tuple[str, Any]]) -> list[tuple[str, str]]:
+    """Return each step by which SQLite runs the statements, with its statement."""
+    with closing(sqlite3.connect(file)) as database:
+        return [
+            (row[3], statement)
+            for statement, given in statements
+            if not statement.startswith(("BEGIN", "PRAGMA"))
+            for row in database.execute(f"EXPLAIN QUERY PLAN {statement}", given)
+        ]
+
+
 Queues.TestCase.settings = settings(
     max_examples=15,
     stateful_step_count=30,
@@ -136,13 +175,7 @@ TestQueuesInMemoryAndDatabaseBehaveAlike = Queues.TestCase
 async def test_no_statement_of_a_turn_walks_through_the_past(
     open_file: Open, file: Path, platforms: tuple[str, ...] | None
 ) -> None:
-    statements: list[tuple[str, Any]] = []
-
-    def note(_c: object, _k: object, statement: str, given: Any, _x: object, many: bool) -> None:  # noqa: ANN401
-        statements.append((statement, given[0] if many else given))
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
+    with noted() as statements:
         async with open_file(platforms) as stores:
             statements.clear()
             lease = await handle(
@@ -167,17 +200,8 @@ async def test_no_statement_of_a_turn_walks_through_the_past(
             await stores.history.last_answer(ROOM)
             await stores.history.answer_shown_as(MessageKey("m1"))
             await stores.consents.allows(ANN, Purpose.MEMORY)
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
 
-    database = sqlite3.connect(file)
-    steps = [
-        (row[3], statement)
-        for statement, given in statements
-        if not statement.startswith(("BEGIN", "PRAGMA"))
-        for row in database.execute(f"EXPLAIN QUERY PLAN {statement}", given)
-    ]
-    database.close()
+    steps = plans(file, statements)
     assert len(steps) > 20
     # An index of unfinished rows alone may be walked: it is as short as the work at hand.
     small = (
@@ -195,3 +219,25 @@ async def test_no_statement_of_a_turn_walks_through_the_past(
         for step in steps
         if step[0].startswith("SCAN") and not any(s in step[0] for s in small)
     ] == []
+
+
+@pytest.mark.anyio
+async def test_erasing_a_workspace_walks_through_ended_replies_and_the_audit_log_alone(
+    open_file: Open, file: Path
+) -> None:
+    async with open_file(None) as stores:
+        await stores.inbox.put(said("0", user=UserId("test:T1:eve")))
+        await stores.inbox.put(said("1", room=ROOMS[0]))
+        _, lease = await stores.inbox.lease(2)
+        with noted() as statements:
+            erased = WorkspaceErased(WorkspaceId("test:T1"))
+            assert await stores.ledger.commit(lease, Outcome(effects=(erased,)))
+
+    steps = plans(file, statements)
+    assert len(steps) > 20
+    small = ("_ready", "_timed", "_line", "SCAN (subquery", "CONSTANT ROW")
+    walked = [step for step, _ in steps if step.startswith("SCAN")]
+    assert {step for step in walked if not any(s in step for s in small)} <= {
+        "SCAN outbox",
+        "SCAN audit",
+    }
