@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from chatune_adapters.platform import Platform
-from chatune_bots.compose import utc_now
+from chatune_bots.compose import stores_in_memory, utc_now
 from chatune_bots.settings import DiscordSection, Settings, SlackSection
 from chatune_core.errors import ConfigurationError
 from chatune_core.ports import KeyValues
 
 if TYPE_CHECKING:
-    from chatune_adapters.discord.install import Finding as DiscordFinding
+    from chatune_adapters.discord.install import Finding
     from chatune_adapters.discord.settings import DiscordSettings
-    from chatune_adapters.slack.install import Finding as SlackFinding
+    from chatune_adapters.slack.install import Checked
     from chatune_adapters.slack.settings import SlackSettings
 
 
@@ -38,21 +38,19 @@ def open_platforms(settings: Settings, store: KeyValues) -> Sequence[Platform]:
     return platforms
 
 
-async def examine_platform(
-    name: str, settings: Settings
-) -> "Sequence[DiscordFinding | SlackFinding]":
+async def examine_platform(name: str, settings: Settings) -> "Sequence[Finding | Checked]":
     """Return what the platform says about the bot's tokens and rights.
 
     Raises:
         ConfigurationError: a token is missing.
     """
     if name == "discord":
-        from chatune_adapters.discord import install as discord_install
+        from chatune_adapters.discord.install import check
 
-        return await discord_install.check(discord_settings(settings.discord))
-    from chatune_adapters.slack import install as slack_install
+        return await check(discord_settings(settings.discord))
+    from chatune_adapters.slack.install import checks
 
-    return await slack_install.check(slack_settings(settings.slack))
+    return await checks(slack_settings(settings.slack), stores_in_memory(settings).key_values)
 
 
 def discord_settings(section: DiscordSection) -> "DiscordSettings":
