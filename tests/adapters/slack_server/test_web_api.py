@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from yarl import URL
 
 from adapters.slack_server.place import Place, error_of
-from chatune_adapters.testing.slack import Rate
+from chatune_adapters.testing.slack import Limits, Rate, SlackServer
 
 pytestmark = pytest.mark.anyio
 
@@ -298,6 +298,17 @@ async def test_posts_are_limited_per_channel_and_other_channels_go_on(place: Pla
     await post(channel=other.id, text="two")
     place.clock.ahead += 1.0
     await post(channel=place.channel.id, text="three")
+
+
+async def test_the_limits_of_slack_let_one_message_a_second_into_a_channel() -> None:
+    async with SlackServer.open(limits=Limits.like_slack()) as server:
+        team = server.add_team("Acme")
+        channel = server.add_channel(team, "general")
+        client = AsyncWebClient(team.bot_token, base_url=server.api_base)
+
+        await client.chat_postMessage(channel=channel.id, text="one")
+        second = client.chat_postMessage(channel=channel.id, text="two")
+        assert await error_of(second) == "ratelimited"
 
 
 async def test_methods_are_limited_per_workspace(place: Place) -> None:

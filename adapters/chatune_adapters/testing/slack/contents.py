@@ -91,7 +91,7 @@ def metadata(call: Call) -> Json | None:
         return {} if call.arguments.get("metadata") in ({}, "{}") else None
     if not isinstance(found, dict) or not isinstance(found.get("event_type"), str):
         raise ApiError("invalid_metadata_format")
-    # Bolt's assistant sends null where it knows no context, and Slack takes it.
+    # Bolt's assistant sends null where it knows no context, so Slack must take it.
     payload = {} if found.get("event_payload", ()) is None else found.get("event_payload")
     if not isinstance(payload, dict):
         raise ApiError("invalid_metadata_format")
