@@ -69,7 +69,7 @@ class Web:
             raise ApiRefused("the call", "account_inactive")
         return found
 
-    async def call(self, team: str, method: str, claimant: str = "", **arguments: object) -> Answer:
+    async def call(self, team: str, method: str, claimant: str = "", /, **arguments: object) -> Answer:
         """Call a method for a workspace and return its answer.
 
         Args:
@@ -99,7 +99,7 @@ class Web:
                 self.workspaces.forget(team)
             raise
 
-    async def call_with(self, token: str, method: str, **arguments: object) -> Answer:
+    async def call_with(self, token: str, method: str, /, **arguments: object) -> Answer:
         """Call a method with a token, outside the limits. Raises as `call`."""
         given = {name: value for name, value in arguments.items() if value is not None}
         client = self.client(token)
