@@ -52,7 +52,7 @@ async def test_on_discord_they_are_buttons_a_modal_and_a_file(lunch: Bot) -> Non
         await server.slash(ann, channel, "lunch", {"dish": "pasta"})
         await server.until(lambda: shown("Pasta today?"))
         pressed = await server.press(ann, server.messages(channel)[0], "note=pasta")
-        await server.until(lambda: pressed.callback is not None)
+        await pressed.answered()
         await server.submit_modal(ann, pressed, {"text": "no cheese"})
         await server.until(lambda: shown("Ordered: pasta (no cheese)."))
         await server.slash(ann, channel, "orders")

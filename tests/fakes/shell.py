@@ -62,7 +62,8 @@ class Shell:
         ) as process:
             try:
                 serving = Serving(process)
-                assert "ready" in serving.remark()
+                while "ready" not in (line := serving.remark()):
+                    assert line, "it ended before it was ready"
                 yield serving
             finally:
                 process.kill()
