@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import anyio
 import discord
 import yarl
 from discord.gateway import DiscordWebSocket
@@ -46,10 +47,15 @@ Parser = Callable[[Any], None]
 
 
 class _Ears:
-    """What a client tells of its sockets."""
+    """What a client tells of its sockets, and how long it waits between sessions."""
 
     heard: Callable[[], None]
     lost: Callable[[int], None]
+    identify_every_s: float
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        if not initial:
+            await anyio.sleep(self.identify_every_s)
 
 
 class _Single(_Ears, discord.Client):
@@ -101,6 +107,7 @@ def make_client(
     }
     client = _Single(**options) if shards == 1 else _Sharded(shard_count=shards, **options)
     client.heard, client.lost = heard, lost
+    client.identify_every_s = settings.identify_every.total_seconds()
     parsers = client._connection.parsers
     for name in [*parsers, *_OURS]:
         theirs = None if name in _OURS else _guarded(name, parsers[name])

@@ -24,7 +24,9 @@ class DiscordSettings:
     call_limit: timedelta = timedelta(seconds=5)
     """What does not get through by then is tried again later, so that nobody else waits."""
     silence_limit: timedelta = timedelta(seconds=90)
-    """A gateway from which nothing at all, no heartbeat ack either, was heard is left."""
+    """A gateway from which nothing at all was heard is left; heartbeats are 41 s apart."""
+    identify_every: timedelta = timedelta(seconds=5)
+    """Between two new sessions, as Discord demands."""
     bookmark_every: timedelta = timedelta(seconds=5)
     catch_up_margin: timedelta = timedelta(seconds=60)
     """How far before the bookmark a catch-up begins; what is known already is skipped."""

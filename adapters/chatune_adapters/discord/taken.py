@@ -32,7 +32,7 @@ class Taken:
 
     def expect_answer(self, key: EventKey) -> None:
         """Let `answered` wait: nothing may follow before Discord has the first answer."""
-        self._unanswered[key] = anyio.Event()
+        self._unanswered.setdefault(key, anyio.Event())
 
     def note_answer(self, key: EventKey) -> None:
         """Let go who waits in `answered`."""

@@ -1,5 +1,6 @@
 """A bot on the loopback Discord: the real adapter, a recording core."""
 
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ import anyio
 
 from chatune_adapters.discord.platform import DiscordPlatform
 from chatune_adapters.discord.settings import DiscordSettings
-from chatune_adapters.testing.discord import Channel, DiscordServer, Guild, Message, User
+from chatune_adapters.testing.discord import Channel, DiscordServer, Guild, Message, User, faults
 from chatune_core.commands import CommandTable
 from chatune_core.errors import RetryLater
 from chatune_core.forms import Form
@@ -21,12 +22,23 @@ from chatune_core.ports import KeyValues
 class MemoryKeyValues:
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
+        self._changed = anyio.Event()
+
+    async def bookmarked(self) -> str:
+        """Wait until the bookmark moves; return it."""
+        before = self.values.get("discord:bookmark")
+        while (now := self.values.get("discord:bookmark")) == before:
+            await self._changed.wait()
+        assert now is not None
+        return now
 
     async def get(self, name: str) -> str | None:
         return self.values.get(name)
 
     async def put(self, name: str, value: str) -> None:
         self.values[name] = value
+        self._changed.set()
+        self._changed = anyio.Event()
 
     async def delete(self, name: str) -> None:
         self.values.pop(name, None)
@@ -99,6 +111,7 @@ class Place:
             "gateway_url": self.server.gateway_url,
             "preview_every": timedelta(seconds=0.02),
             "bookmark_every": timedelta(seconds=0.02),
+            "identify_every": timedelta(0),
         }
         return DiscordSettings(**{**options, **changes})
 
@@ -131,6 +144,13 @@ async def running(
         await tasks.start(platform.run, intake)
         yield platform
         tasks.cancel_scope.cancel()
+
+
+async def dispatched(at: Place, name: str, data: object) -> None:
+    """Let the gateway send any payload, as it is."""
+    text = json.dumps({"op": 0, "t": name, "s": None, "d": data})
+    at.server.faults.add(faults.Malform(text), on="DISPATCH MESSAGE_CREATE")
+    await at.server.say(at.ann, at.channel, "said to nobody")
 
 
 def reply_to(

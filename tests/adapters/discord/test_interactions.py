@@ -3,7 +3,7 @@ from typing import Any, Literal
 
 import pytest
 
-from adapters.discord.rig import Place, RecordingIntake, place, reply_to, running
+from adapters.discord.rig import Place, RecordingIntake, dispatched, place, reply_to, running
 from chatune_adapters.testing.discord import Callback, MessageFlag, faults
 from chatune_core.commands import Answered, bind, command_from
 from chatune_core.forms import Field, Form
@@ -304,9 +304,9 @@ async def test_an_answer_after_the_token_has_expired_comes_as_a_message() -> Non
 async def test_an_interaction_that_cannot_be_read_is_skipped() -> None:
     async with place() as at:
         intake = gardening()
-        async with running(at, intake) as platform:
+        async with running(at, intake):
             broken: list[dict[str, Any]] = [{}, {"type": 2}, {"type": 99, "data": None}]
             for payload in broken:
-                platform._take("INTERACTION_CREATE", payload)
+                await dispatched(at, "INTERACTION_CREATE", payload)
             await at.server.say(at.ann, at.channel, f"{at.mention} still there?")
             await intake.next()

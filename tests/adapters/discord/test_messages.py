@@ -3,7 +3,7 @@ from datetime import timedelta
 import anyio
 import pytest
 
-from adapters.discord.rig import RecordingIntake, as_message, place, reply_to, running
+from adapters.discord.rig import RecordingIntake, as_message, dispatched, place, reply_to, running
 from chatune_adapters.testing.discord import Intent, faults
 from chatune_core.errors import InvalidInput
 from chatune_core.messages import (
@@ -125,12 +125,20 @@ async def test_edits_deletions_and_bulk_deletions_reach_the_core() -> None:
             await intake.until(1)
             await at.server.edit(said, f"{at.mention} the rose")
             await at.server.delete(said)
-            _, edit, deletion = await intake.until(3)
+            bulk = {
+                "ids": ["1", "2"],
+                "channel_id": str(at.channel.id),
+                "guild_id": str(at.guild.id),
+            }
+            await dispatched(at, "MESSAGE_DELETE_BULK", bulk)
+            _, edit, deletion, *others = await intake.until(5)
 
             assert isinstance(edit, MessageEdited)
             assert (edit.message, edit.text) == (f"discord:{said.id}", "the rose")
             assert isinstance(deletion, MessageDeleted)
             assert (deletion.message, deletion.user) == (f"discord:{said.id}", "discord:unknown")
+            gone = [each.message for each in others if isinstance(each, MessageDeleted)]
+            assert gone == ["discord:1", "discord:2"]
 
 
 async def test_reactions_of_people_are_told_and_taken_back() -> None:
@@ -273,12 +281,46 @@ async def test_an_answer_that_somebody_deleted_while_it_grew_is_shown_anew() -> 
             assert [message.content for message in at.shown()] == ["one two"]
 
 
-async def test_leaving_a_server_is_told_but_its_outage_is_not() -> None:
+async def test_a_long_answer_shows_its_end_while_it_grows_and_all_of_it_at_the_end() -> None:
     async with place() as at:
         intake = RecordingIntake()
         async with running(at, intake) as platform:
-            platform._take("GUILD_DELETE", {"id": str(at.guild.id), "unavailable": True})
-            platform._take("GUILD_DELETE", {"id": str(at.guild.id)})
+            await at.server.say(at.ann, at.channel, f"{at.mention} count")
+            event = await intake.next()
+            text = " ".join(str(number) for number in range(1000))
+            platform.sender.preview(event, text)
+            await at.server.until(lambda: bool(at.shown()))
+            assert at.shown()[0].content.startswith("…")
+            assert at.shown()[0].content.endswith(" 999")
+            file = File("n.txt", b"1000")
+            await platform.sender.deliver(reply_to(event, text, files=(file,)))
+
+            assert " ".join(message.content for message in at.shown()) == text
+            assert [len(message.attachments) for message in at.shown()] == [0, 1]
+
+
+async def test_a_file_comes_with_an_answer_that_grew() -> None:
+    async with place() as at:
+        intake = RecordingIntake()
+        async with running(at, intake) as platform:
+            await at.server.say(at.ann, at.channel, f"{at.mention} count")
+            event = await intake.next()
+            platform.sender.preview(event, "one")
+            await at.server.until(lambda: bool(at.shown()))
+            reply = reply_to(event, "one two", files=(File("n.txt", b"1000"),))
+            await platform.sender.deliver(reply)
+            await platform.sender.deliver(reply)
+
+            [shown] = at.shown()
+            assert [file.content for file in shown.attachments] == [b"1000"]
+
+
+async def test_leaving_a_server_is_told_but_its_outage_is_not() -> None:
+    async with place() as at:
+        intake = RecordingIntake()
+        async with running(at, intake):
+            await dispatched(at, "GUILD_DELETE", {"id": str(at.guild.id), "unavailable": True})
+            await dispatched(at, "GUILD_DELETE", {"id": str(at.guild.id)})
             event = await intake.next()
 
             assert isinstance(event, BotRemoved)
