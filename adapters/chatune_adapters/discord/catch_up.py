@@ -19,6 +19,7 @@ from chatune_core.ports import KeyValues
 logger = logging.getLogger(__name__)
 _PAGE = 100
 _BOOKMARK = "discord:bookmark"
+_BEGAN = "discord:began"
 _DIRECT = "discord:direct:"
 
 
@@ -75,10 +76,17 @@ class Bookmark:
         self._store, self._settings, self._reached = store, settings, reached
         self._written = ""
 
-    async def read(self) -> datetime | None:
-        """Return what was stored last; None at the very first start."""
+    async def read(self, now: datetime) -> tuple[datetime, datetime]:
+        """Return when the bot listened for the very first time, and what was stored last.
+
+        Both are `now` at that first time, and are stored before anything is heard.
+        """
+        began = await self._store.get(_BEGAN)
+        if began is None:
+            began = now.isoformat()
+            await self._store.put(_BEGAN, began)
         stored = await self._store.get(_BOOKMARK)
-        return datetime.fromisoformat(stored) if stored else None
+        return datetime.fromisoformat(began), datetime.fromisoformat(stored or began)
 
     async def keep(self) -> None:
         """Write it down now and then until cancelled."""

@@ -40,9 +40,9 @@ class Feed:
         self._threads = JoinedThreads()
         self._receive: Receive | None = None
         self._heard_at = now()
-        self._bookmark: datetime | None = None
+        self._began = self._bookmark = now()
         self._lost: set[int] = {0}
-        self._awaited: dict[str, datetime | None] = {}
+        self._awaited: dict[str, datetime] = {}
         self._handlers: Mapping[str, Callable[[Payload], None]] = {
             "READY": self._ready,
             "RESUMED": self._resumed,
@@ -56,10 +56,13 @@ class Feed:
             "MESSAGE_REACTION_REMOVE": lambda data: self._reacted(data, added=False),
         }
 
-    def begin(self, me: str, receive: Receive, bookmark: datetime | None) -> None:
-        """Hand events to `receive` from now on; what was said before `bookmark` is stored."""
+    def begin(self, me: str, receive: Receive, began: datetime, bookmark: datetime) -> None:
+        """Hand events to `receive` from now on.
+
+        What was said before `bookmark` is stored; what was said before `began` is nobody's wish.
+        """
         self.me = self._threads.me = me
-        self._receive, self._bookmark = receive, bookmark
+        self._receive, self._began, self._bookmark = receive, began, bookmark
 
     # where it stands
 
@@ -142,7 +145,7 @@ class Feed:
         shard = int((data.get("shard") or (0, 1))[0])
         since = self._since()
         self._awaited.update((guild["id"], since) for guild in data["guilds"])
-        if shard == 0 and since is not None:
+        if shard == 0:
             for channel in self.direct.known:
                 self._read(None, channel, since)
         self._lost.discard(shard)
@@ -172,13 +175,10 @@ class Feed:
         conversation = conversation_id(guild, channel)
         self.lanes.put(conversation, since, self._catch_up.of(conversation, since))
 
-    def _since(self) -> datetime | None:
-        """Return from when on something may be missing; None at the very first start."""
-        bookmark = self.reached() or self._bookmark
-        if bookmark is None:
-            return None
-        begin = bookmark - self._settings.catch_up_margin
-        return max(begin, self._now() - self._settings.catch_up_most)
+    def _since(self) -> datetime:
+        """Return from when on something may be missing."""
+        begin = (self.reached() or self._bookmark) - self._settings.catch_up_margin
+        return max(begin, self._began, self._now() - self._settings.catch_up_most)
 
     async def _take_missed(self, data: Payload) -> None:
         try:

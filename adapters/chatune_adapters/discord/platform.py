@@ -39,7 +39,7 @@ class DiscordPlatform:
         self, settings: DiscordSettings, store: KeyValues, now: Callable[[], datetime]
     ) -> None:
         """Keep in `store` how far was listened, and which direct messages there are."""
-        self._settings = settings
+        self._settings, self._now = settings, now
         self._rest = Rest(settings)
         self._taken = Taken()
         self._feed = Feed(self._rest, settings, store, self._taken, now)
@@ -60,10 +60,10 @@ class DiscordPlatform:
         described(intake.commands)  # What Discord cannot take is a matter of the settings.
         async with self._rest.opened():
             me, application = await self._introduced()
-            bookmark = await _insist(self._bookmark.read)
+            began, bookmark = await _insist(lambda: self._bookmark.read(self._now()))
             await _insist(self._feed.direct.load)
             self._interactions = Interactions(self._rest, self._taken, intake)
-            self._feed.begin(me, intake.receive, bookmark)
+            self._feed.begin(me, intake.receive, began, bookmark)
             shards = await self._shards()
             failure: ConfigurationError | None = None
             async with anyio.create_task_group() as tasks:
