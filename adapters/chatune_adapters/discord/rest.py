@@ -54,7 +54,7 @@ class Rest:
             RetryLater: there are none at present.
         """
         if self._session is None:
-            raise RetryLater("Discord is not connected", timedelta(seconds=1))
+            raise RetryLater("Discord is not connected", timedelta(seconds=0.2))
         return self._session
 
     async def call(

@@ -8,6 +8,7 @@ the person's history there cannot be read.
 """
 
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -37,6 +38,7 @@ from chatune_adapters.discord.outlets import (
     TokenOutlet,
     message_body,
 )
+from chatune_adapters.discord.owed import Owed
 from chatune_adapters.discord.rest import Rest
 from chatune_adapters.discord.settings import DiscordSettings
 from chatune_adapters.discord.taken import Taken
@@ -44,6 +46,7 @@ from chatune_adapters.discord.via import Via, via_in
 from chatune_adapters.drafts import Drafts
 from chatune_adapters.healing import healed
 from chatune_adapters.splitting import split
+from chatune_core.errors import DeliveryRefused
 from chatune_core.fitting import STOP
 from chatune_core.messages import Button, EventKey, File, Inbound, MessageKey, Reply, UserId
 from chatune_core.ports import Capabilities
@@ -92,6 +95,7 @@ class DiscordSender:
         self._rest, self._taken, self._now = rest, taken, now
         self._drafts: Drafts[Draft] = Drafts(self, settings.preview_every.total_seconds())
         self._under_way: OrderedDict[EventKey, _Delivery] = OrderedDict()
+        self._owed = Owed(time.monotonic)
         self.me = ""
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
@@ -110,6 +114,7 @@ class DiscordSender:
 
     async def begin(self, event: Inbound, text: str) -> Draft | None:
         """See DraftWriter.begin."""
+        self._owed.check(event.conversation, event.key)
         via = via_in(event.via)
         outlet = await self._outlet(event.key, channel_of(event.conversation), via)
         body = message_body(_unfinished(text), [STOP], unfinished=True)
@@ -148,6 +153,16 @@ class DiscordSender:
 
     async def deliver(self, reply: Reply) -> Sequence[MessageKey]:
         """See Sender.deliver."""
+        self._owed.note(reply.conversation, reply.answers)
+        try:
+            shown = await self._deliver(reply)
+        except DeliveryRefused:
+            self._owed.settle(reply.conversation)
+            raise
+        self._owed.settle(reply.conversation)
+        return shown
+
+    async def _deliver(self, reply: Reply) -> Sequence[MessageKey]:
         draft = await self._drafts.finish(reply.answers)
         try:
             delivery = await self._delivery(reply, draft)

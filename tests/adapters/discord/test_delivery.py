@@ -196,3 +196,22 @@ async def test_a_sender_that_is_not_running_asks_to_try_later() -> None:
 
         with pytest.raises(RetryLater):
             await platform.sender.deliver(reply_to(event, "1"))
+
+
+async def test_a_later_answer_does_not_grow_above_an_earlier_one_that_is_held_up() -> None:
+    async with place() as at:
+        intake = RecordingIntake()
+        async with running(at, intake) as platform:
+            await at.server.say(at.ann, at.channel, f"{at.mention} one")
+            await at.server.say(at.ann, at.channel, f"{at.mention} two")
+            first, second = await intake.until(2)
+            at.server.faults.add(faults.Refuse(503), on=POST)
+            with pytest.raises(RetryLater):
+                await platform.sender.deliver(reply_to(first, "1"))
+            platform.sender.preview(second, "growing")
+            await anyio.sleep(0.05)
+            assert at.shown() == []
+            await platform.sender.deliver(reply_to(first, "1"))
+            await at.server.until(lambda: len(at.shown()) == 2)
+
+            assert [message.content for message in at.shown()] == ["1", "growing"]
