@@ -16,7 +16,7 @@ from datetime import datetime
 
 from anyio.abc import TaskStatus
 
-from chatune_adapters.discord.earlier import shown_earlier
+from chatune_adapters.discord.earlier import Earlier, shown_earlier
 from chatune_adapters.discord.errors import (
     CANNOT_SEND_TO_USER,
     TOKEN_GONE,
@@ -25,6 +25,7 @@ from chatune_adapters.discord.errors import (
     Refused,
     as_delivery_error,
 )
+from chatune_adapters.discord.growing import Growing
 from chatune_adapters.discord.ids import (
     channel_of,
     is_direct,
@@ -33,6 +34,7 @@ from chatune_adapters.discord.ids import (
     snowflake_in,
 )
 from chatune_adapters.discord.outlets import (
+    Body,
     ChannelOutlet,
     Outlet,
     TokenOutlet,
@@ -56,6 +58,7 @@ CONTENT_CHARS = 2000
 _PREVIEW_CHARS = 1900
 _FILES = 10
 _UNDER_WAY = 1000
+_AGAIN = 4
 _TOO_LARGE = 413
 _NO_DIRECT = "I cannot send you a direct message; use the slash command to see this privately."
 
@@ -95,7 +98,7 @@ class DiscordSender:
         self._rest, self._taken, self._now = rest, taken, now
         self._drafts: Drafts[Draft] = Drafts(self, settings.preview_every.total_seconds())
         self._under_way: OrderedDict[EventKey, _Delivery] = OrderedDict()
-        self._owed = Owed(time.monotonic)
+        self._owed, self._growing = Owed(time.monotonic), Growing()
         self.me = ""
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
@@ -120,15 +123,18 @@ class DiscordSender:
         body = message_body(_unfinished(text), [STOP], unfinished=True)
         try:
             if isinstance(outlet, ChannelOutlet) and event.key not in self._taken:
-                found = await self._look(event.key, outlet, via)
+                found = (await self._look(event.key, outlet, via)).parts
                 if found:
                     await outlet.edit(found[0], body, spare=True)
                     return Draft(outlet, found[0])
             nonce = nonce_of(event.key, 0)
-            return Draft(outlet, await outlet.post(nonce, body, first=True, spare=True))
+            message = await outlet.post(nonce, body, first=True, spare=True)
         except Refused as error:
             logger.info("Discord: an answer grows unseen: %s", error)
             return None
+        if isinstance(outlet, ChannelOutlet):
+            self._growing.add(event.conversation, event.key, message)
+        return Draft(outlet, message)
 
     async def update(self, draft: Draft, text: str) -> None:
         """See DraftWriter.update."""
@@ -176,6 +182,7 @@ class DiscordSender:
             self._taken.forget(reply.answers)
             raise
         self._under_way.pop(reply.answers, None)
+        self._growing.end(reply.answers)
         self._taken.add(reply.answers)
         return [message_key(message) for message in delivery.there]
 
@@ -195,8 +202,15 @@ class DiscordSender:
         outlet = delivery.outlet
         if isinstance(outlet, ChannelOutlet) and reply.answers not in self._taken:
             found = await self._look(reply.answers, outlet, via)
-            if len(found) > len(delivery.there):
-                delivery.there = found
+            if len(found.parts) > len(delivery.there):
+                delivery.there = found.parts
+            in_the_way = found.unfinished
+        else:
+            in_the_way = self._growing.after(reply.conversation, reply.answers)
+        if not delivery.there:
+            # Shown before their turn: they come again, below this reply.
+            for message in in_the_way:
+                await _remove(ChannelOutlet(self._rest, channel_of(reply.conversation)), message)
         return delivery
 
     def _keep(self, answers: EventKey, delivery: _Delivery) -> None:
@@ -204,7 +218,7 @@ class DiscordSender:
         if len(self._under_way) > _UNDER_WAY:
             self._under_way.popitem(last=False)
 
-    async def _look(self, answers: EventKey, outlet: ChannelOutlet, via: Via | None) -> list[str]:
+    async def _look(self, answers: EventKey, outlet: ChannelOutlet, via: Via | None) -> Earlier:
         return await shown_earlier(
             self._rest, self.me, outlet.channel, answers, outlet.reference, via
         )
@@ -232,9 +246,7 @@ class DiscordSender:
             if error.status == _TOO_LARGE and part.files:
                 return await self._show_part(answers, index, _without_files(part), delivery)
             if error.code == UNKNOWN_MESSAGE and isinstance(outlet, ChannelOutlet):
-                # Somebody deleted it while it grew.
-                again = nonce_of(answers, index, again=1)
-                return await outlet.post(again, body, part.files, first=False)
+                return await _anew(outlet, answers, index, body, part.files)
             raise
 
     async def _other_way(self, reply: Reply, delivery: _Delivery, error: Refused) -> _Delivery:
@@ -250,7 +262,7 @@ class DiscordSender:
         else:
             raise error
         if reply.answers not in self._taken and isinstance(other.outlet, ChannelOutlet):
-            other.there = await self._look(reply.answers, other.outlet, via)
+            other.there = (await self._look(reply.answers, other.outlet, via)).parts
         self._keep(reply.answers, other)
         await self._show(reply, other)
         return other
@@ -293,6 +305,19 @@ class DiscordSender:
 def _reference(key: EventKey, via: Via | None) -> str:
     """Return the message that a public answer refers to."""
     return via.message if via is not None else snowflake_in(key)
+
+
+async def _anew(
+    outlet: Outlet, answers: EventKey, index: int, body: Body, files: Sequence[File]
+) -> str:
+    """Show a part once more that was deleted while it grew."""
+    for again in range(1, _AGAIN):
+        try:
+            return await outlet.post(nonce_of(answers, index, again), body, files, first=False)
+        except Refused as error:
+            if error.code != UNKNOWN_MESSAGE:
+                raise
+    raise DeliveryRefused("the message was deleted each time that it was shown")
 
 
 async def _remove(outlet: Outlet, message: str) -> None:
