@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from io import BytesIO
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -102,7 +103,7 @@ async def share(web: Web, place: Place, files: Sequence[File]) -> None:
 async def _upload(web: Web, url: str, content: bytes) -> None:
     timeout = aiohttp.ClientTimeout(_TRANSFER_S, sock_read=30.0)
     try:
-        async with web.session.post(url, data=content, timeout=timeout) as answer:
+        async with web.session.post(url, data=BytesIO(content), timeout=timeout) as answer:
             if answer.status == 429 or answer.status >= 500:
                 raise RetryLater(f"an upload answered {answer.status}", timedelta(seconds=2))
             if answer.status != 200:

@@ -16,7 +16,7 @@ from chatune_adapters.drafts import Drafts
 from chatune_adapters.slack import blocks, files, lookup
 from chatune_adapters.slack.blocks import Body
 from chatune_adapters.slack.errors import ApiRefused, Limited, refused
-from chatune_adapters.slack.ids import Place, message_key, place_of, ts_of
+from chatune_adapters.slack.ids import Place, message_key, place_of, slack_user, ts_of
 from chatune_adapters.slack.limits import POST
 from chatune_adapters.slack.lookup import Found, metadata
 from chatune_adapters.slack.memory import Recent
@@ -30,6 +30,7 @@ from chatune_core.ports import Capabilities
 
 logger = logging.getLogger(__name__)
 _GONE = frozenset(("message_not_found", "cant_update_message", "edit_window_closed"))
+_PEOPLE = 10_000
 _EARLIER_S = 120.0  # how far Slack's clock may be behind ours
 
 
@@ -40,6 +41,7 @@ class SlackSender:
         self, web: Web, writer: Writer, drafts: Drafts[Draft], known: Recent[EventKey, bool]
     ) -> None:
         self._web, self._writer, self._drafts, self._known = web, writer, drafts, known
+        self._direct: Recent[str, str] = Recent(_PEOPLE)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -75,6 +77,7 @@ class SlackSender:
     async def _publicly(
         self, reply: Reply, place: Place, draft: Draft | None
     ) -> list[tuple[Place, str]]:
+        place = await self._opened(place)
         found = await self._found(reply, place)
         if draft is not None:
             place = draft.place
@@ -162,7 +165,7 @@ class SlackSender:
             return Found()
         since = ts_of(reply.answers) or f"{read_via(reply.via).at - _EARLIER_S:.6f}"
         try:
-            return await lookup.find(self._web, await self._opened(place), reply.answers, since)
+            return await lookup.find(self._web, place, reply.answers, since)
         except ApiRefused as error:
             logger.info("earlier messages cannot be looked up: %s", error)
             return Found()
@@ -171,14 +174,17 @@ class SlackSender:
         left = [file for file in reply.files if file.name not in found.files]
         if left:
             self._known.pop(reply.answers)  # from here on something of it may be visible
-            await files.share(self._web, await self._opened(place), left)
+            await files.share(self._web, place, left)
 
     async def _opened(self, place: Place) -> Place:
         """Return the direct messages with a user in place of the user."""
         if place.channel[:1] not in ("U", "W"):
             return place
-        answer = await self._web.call(place.team, "conversations.open", users=place.channel)
-        return Place(place.team, answer["channel"]["id"])
+        if (known := self._direct.get(place.channel)) is None:
+            answer = await self._web.call(place.team, "conversations.open", users=place.channel)
+            known = str(answer["channel"]["id"])
+            self._direct.put(place.channel, known)
+        return Place(place.team, known)
 
     async def _privately(
         self, reply: Reply, place: Place, draft: Draft | None
@@ -189,7 +195,7 @@ class SlackSender:
             await self._delete(place, draft.ts)
         shown = await whisper(self._web, reply, place)
         if reply.files:
-            person = Place(place.team, reply.user.rpartition(":")[2])
+            person = await self._opened(Place(place.team, slack_user(reply.user)))
             await self._share(reply, person, await self._found(reply, person))
         return shown
 

@@ -69,7 +69,9 @@ class Web:
             raise ApiRefused("the call", "account_inactive")
         return found
 
-    async def call(self, team: str, method: str, claimant: str = "", /, **arguments: object) -> Answer:
+    async def call(
+        self, team: str, method: str, claimant: str = "", /, **arguments: object
+    ) -> Answer:
         """Call a method for a workspace and return its answer.
 
         Args:

@@ -214,7 +214,7 @@ async def test_a_long_answer_comes_in_parts_once_each_with_the_buttons_last(plac
 
     shown = place.answers(said)
     assert [key.rpartition(":")[2] for key in keys] == [one.ts for one in shown]
-    assert "".join(one.text for one in shown).split() == text.split()
+    assert " ".join(one.text for one in shown).split() == text.split()
     assert all(len(one.text) <= 4_000 for one in shown)
     assert [one.blocks[-1]["type"] for one in shown if one.blocks] == ["actions"]
 
