@@ -1,0 +1,129 @@
+"""A Slack full of people: threads that the bot takes part in, mentions, direct messages."""
+
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from chatune_adapters.testing.slack import Channel, Message, SlackServer, Timing, User, whole_storm
+from platforms.storm.judge import Said, Shown
+
+_TIMING = Timing(retries=(0.0, 2.0, 5.0, 10.0, 20.0, 40.0), warning_lasts=1.0, refresh_lasts=1.0)
+"""Slack's three retries are spread over six minutes; these are spread over one."""
+_AT_ONCE = 8
+"""About so many kinds of fault may meet one call or delivery, each by a throw of its own."""
+
+
+class SlackTown:
+    """Fulfils `Town`."""
+
+    platform = "slack"
+
+    def __init__(self, server: SlackServer, conversations: int) -> None:
+        self.server = server
+        self._team = server.add_team("Town")
+        self._places = [self._place(number) for number in range(conversations)]
+        self._roots: dict[int, Message] = {}
+        self._said: list[tuple[str, int, str, Message]] = []
+
+    def _place(self, number: int) -> tuple[User, Channel]:
+        person = self.server.add_user(self._team, f"person-{number}")
+        if number % 5 in (2, 3):
+            return person, self.server.dm_with(person)
+        return person, self.server.add_channel(self._team, f"channel-{number}")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """See Town.environment."""
+        return {
+            "CHATUNE_SERVE__PLATFORMS": '["slack"]',
+            "CHATUNE_SLACK__APP_TOKEN": self._team.app_token,
+            "CHATUNE_SLACK__BOT_TOKEN": self._team.bot_token,
+            "CHATUNE_SLACK__API_BASE": self.server.api_base,
+        }
+
+    async def say(self, conversation: int, name: str, question: str) -> None:
+        """See Town.say. What follows in a thread mentions nobody; mentions begin threads."""
+        person, channel = self._places[conversation]
+        root = self._roots.get(conversation)
+        mentions = channel.kind == "channel" and root is None
+        text = f"<@{self._team.bot_user_id}> {question}" if mentions else question
+        message = await self.server.say(person, channel, text, thread=root)
+        if conversation % 5 in (0, 1):
+            self._roots.setdefault(conversation, message)
+        self._said.append((name, conversation, question, message))
+
+    async def heard(self) -> None:
+        """See Town.heard."""
+        await self.server.sockets.wait_for(1)
+
+    def said(self) -> list[Said]:
+        """See Town.said. Slack brings again what was not acknowledged, behind later messages."""
+        acked: dict[str, float] = {}
+        for one in self.server.log.deliveries():
+            ts = one.payload.get("event", {}).get("ts")
+            if ts and one.outcome == "acked":
+                acked.setdefault(ts, one.at)
+        lost = {one.payload.get("event", {}).get("ts") for one in self.server.log.given_up()}
+        return [
+            Said(
+                name,
+                self._conversation(number, message),
+                question,
+                float(message.ts),
+                acked.get(message.ts, math.inf),
+                given_up=message.ts in lost and message.ts not in acked,
+            )
+            for name, number, question, message in self._said
+        ]
+
+    def shown(self) -> list[Shown]:
+        """See Town.shown."""
+        return [
+            Shown(
+                self._conversation(number, message),
+                float(message.ts),
+                message.text,
+                _finished(message),
+            )
+            for number, (_, channel) in enumerate(self._places)
+            for message in self.server.messages(channel)
+            if message.user == self._team.bot_user_id
+        ]
+
+    def _conversation(self, number: int, message: Message) -> str:
+        return (
+            str(number) if number % 5 in (2, 3) else f"{number}:{message.thread_ts or message.ts}"
+        )
+
+    def begin_storm(self, seed: int, vigour: float) -> None:
+        """See Town.begin_storm. The dice are those that the server was opened with."""
+        self.server.faults.storm(vigour / _AT_ONCE)
+
+    def calm(self) -> None:
+        """See Town.calm."""
+        self.server.faults.calm()
+
+    def hang_up(self) -> None:
+        """See Town.hang_up."""
+        for socket in self.server.sockets.open:
+            if socket.silent:
+                self.server.sockets.drop(socket)
+
+    def struck(self) -> dict[str, int]:
+        """See Town.struck."""
+        return dict(self.server.faults.injected)
+
+    def kinds(self) -> set[str]:
+        """See Town.kinds."""
+        return {type(fault).__name__ for fault, _ in whole_storm()}
+
+
+def _finished(message: Message) -> bool:
+    offered = str(message.blocks)
+    return "'stop'" not in offered and message.stream in ("", "done", "expired")
+
+
+@asynccontextmanager
+async def slack_town(conversations: int, seed: int) -> AsyncIterator[SlackTown]:
+    async with SlackServer.open(seed=seed, timing=_TIMING) as server:
+        yield SlackTown(server, conversations)
