@@ -18,6 +18,7 @@ class DiscordTown:
         self.server = server
         self._guild = server.add_guild("Town")
         self._places = [self._place(number) for number in range(conversations)]
+        self._silences = 0
         self._said: list[tuple[str, int, str, Message]] = []
 
     def _place(self, number: int) -> tuple[User, Channel]:
@@ -78,7 +79,10 @@ class DiscordTown:
 
     def hang_up(self) -> None:
         """See Town.hang_up."""
-        self.server.faults.now(faults.DropSocket())
+        silences = self.server.faults.struck["FallSilent"]
+        if silences > self._silences:
+            self._silences = silences
+            self.server.faults.now(faults.DropSocket())
 
     def struck(self) -> dict[str, int]:
         """See Town.struck."""

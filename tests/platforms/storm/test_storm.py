@@ -23,6 +23,7 @@ BETWEEN_S = 0.08
 late comes 0.05 s late on Discord, so that what is said there is never brought in another order."""
 QUIET_S = 2.0
 """In which a second reply to anything would come."""
+HANGS_UP_EVERY_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Weather:
     """How much is said, where, and how the bot fares.
 
     `vigour` is how often something goes wrong, at one chance in so many. `patience_s` is how long
-    all may take to settle. Where the network `hangs_up`, connections that fell silent end with the
-    storm; else the bot has to notice by itself, which takes it a minute.
+    all may take to settle. Where the network `hangs_up`, connections that fell silent end after a
+    second; else the bot has to notice by itself, which takes it a minute.
     """
 
     messages: int
@@ -97,16 +98,18 @@ async def weather(open_town: OpenTown, folder: Path, amount: Weather, seed: int)
 
 async def storm(town: Town, bot: Child, amount: Weather, seed: int, dice: random.Random) -> None:
     """Let people talk while everything goes wrong; return when it is calm and all has settled."""
-    town.begin_storm(seed, amount.vigour)
-    async with anyio.create_task_group() as meanwhile:
-        meanwhile.start_soon(kill_now_and_then, bot, town, amount, seed)
-        await talk(town, amount, dice)
-    await settled(town, amount.patience_s, but_for=amount.messages // 10)
-    town.calm()
-    if amount.hangs_up:
-        town.hang_up()
-    await settled(town, amount.patience_s)
-    await anyio.sleep(QUIET_S)
+    async with anyio.create_task_group() as network:
+        if amount.hangs_up:
+            network.start_soon(hang_up_again_and_again, town)
+        town.begin_storm(seed, amount.vigour)
+        async with anyio.create_task_group() as meanwhile:
+            meanwhile.start_soon(kill_now_and_then, bot, town, amount, seed)
+            await talk(town, amount, dice)
+        await settled(town, amount.patience_s, but_for=amount.messages // 10)
+        town.calm()
+        await settled(town, amount.patience_s)
+        await anyio.sleep(QUIET_S)
+        network.cancel_scope.cancel()
 
 
 async def talk(town: Town, amount: Weather, dice: random.Random) -> None:
@@ -128,6 +131,12 @@ async def kill_now_and_then(bot: Child, town: Town, amount: Weather, seed: int) 
             await anyio.sleep(0.02)
         await bot.kill()
         await bot.start()
+
+
+async def hang_up_again_and_again(town: Town) -> None:
+    while True:
+        await anyio.sleep(HANGS_UP_EVERY_S)
+        town.hang_up()
 
 
 async def settled(town: Town, patience_s: float, but_for: int = 0) -> None:
