@@ -15,6 +15,7 @@ from chatune_bots.start import start
 from chatune_core.errors import ConfigurationError, InvalidInput
 from chatune_core.messages import UserId
 from chatune_core.privacy import ErasureReceipt, PersonalRecord
+from chatune_storage.personal import ERASED
 
 TYPED = "terminal_history"
 """The store that is a file: lines typed at the terminal by whoever owns the home."""
@@ -63,7 +64,8 @@ def run_erase(home: Home, folder: Path, user: str, *, ask: bool) -> None:
     async def erase() -> ErasureReceipt:
         async with open_stores(begun.settings, home) as stores:
             receipt = await stores.personal_data.erase(person)
-            await stores.audit.append("operator", "data.erase", person, dict(receipt.removed))
+            # That it was done stays on record; who it was about does not.
+            await stores.audit.append("operator", "data.erase", ERASED, dict(receipt.removed))
             return receipt
 
     receipt = anyio.run(erase)

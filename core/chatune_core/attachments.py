@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chatune_core.errors import InvalidInput
+import anyio
+
+from chatune_core.errors import InvalidInput, RetryLater
 from chatune_core.messages import Attachment
 from chatune_core.ports import Files
 from chatune_core.text import clean
@@ -11,6 +13,8 @@ from chatune_core.text import clean
 LARGEST_TEXT = 64 * 1024
 """Bytes of a file that the model reads; more would not fit its context anyway."""
 MOST_FILES = 4
+_ATTEMPTS = 3
+_LONGEST_WAIT = 2.0  # seconds between two of them
 _TEXTS = frozenset(
     {
         "application/json", "application/toml", "application/xml", "application/x-sh",
@@ -35,14 +39,14 @@ class Attached:
 async def read_texts(attachments: Sequence[Attachment], files: Files | None) -> Attached:
     """Return the text files among `attachments`, framed as data, and a line on what was not read.
 
-    Raises:
-        RetryLater: the platform cannot hand them out at present.
+    A platform that cannot hand one out is asked a few times; then that one was not read either,
+    for a lost file must not hold up a conversation.
     """
     read: list[str] = []
     unread: list[str] = []
-    for index, attachment in enumerate(attachments):
+    for attachment in attachments:
         text = None
-        if files is not None and index < MOST_FILES and _is_text(attachment):
+        if files is not None and len(read) < MOST_FILES and _is_text(attachment):
             text = await _text_of(attachment, files)
         if text is None:
             unread.append(attachment.name[:80])
@@ -68,7 +72,16 @@ async def _text_of(attachment: Attachment, files: Files) -> str | None:
     if attachment.size_bytes > LARGEST_TEXT:
         return None
     try:
-        content = await files.read(attachment, LARGEST_TEXT)
-    except InvalidInput:
+        content = await _fetched(attachment, files)
+    except (InvalidInput, RetryLater):
         return None
     return None if b"\0" in content else clean(content.decode("utf-8-sig", "replace"))
+
+
+async def _fetched(attachment: Attachment, files: Files) -> bytes:
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return await files.read(attachment, LARGEST_TEXT)
+        except RetryLater as error:
+            await anyio.sleep(min(error.after.total_seconds(), _LONGEST_WAIT))
+    return await files.read(attachment, LARGEST_TEXT)

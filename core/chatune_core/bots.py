@@ -32,6 +32,7 @@ from chatune_core.messages import (
     ConversationId,
     File,
     Inbound,
+    StopRequested,
     Turn,
     UserId,
 )
@@ -46,7 +47,7 @@ HandlerT = TypeVar("HandlerT", bound=Handler)
 class Services(Protocol):
     """What a context draws on; the core provides it."""
 
-    async def ask(self, event: Inbound, prompt: str, stop: Stop) -> str:
+    async def ask(self, event: Inbound, prompt: str, stop: Stop, *, private: bool) -> str:
         """Return the model's answer to `prompt`, previewed as the answer to `event`."""
         ...
 
@@ -69,6 +70,7 @@ class Context:
     event: Inbound
     stop: Stop
     _services: Services
+    _private: bool = False
 
     @property
     def user(self) -> UserId:
@@ -83,9 +85,10 @@ class Context:
     async def ask(self, prompt: str) -> str:
         """Return the model's answer to `prompt`, shown to the person while it grows.
 
+        A private command shows nothing before its end, since others might see it.
         The history is not part of the prompt. A stop request ends it with the text so far.
         """
-        return await self._services.ask(self.event, prompt, self.stop)
+        return await self._services.ask(self.event, prompt, self.stop, private=self._private)
 
     async def history(self, limit: int = 20) -> Sequence[Turn]:
         """Return the last `limit` turns of this conversation, oldest first."""
@@ -100,6 +103,7 @@ class Context:
         return await self._services.read(self.event, attachment)
 
 
+_OWN_ACTIONS = frozenset({"good", "bad", "again", "correct", "stop"})
 EventHandler = Callable[[Context, EventT], Awaitable[Answered]]
 ActionHandler = Callable[[Context, str], Awaitable[Answered]]
 """Called with the value of the button that was pressed."""
@@ -189,6 +193,10 @@ class Bot:
                 f"{name!r} cannot be the name of an action.",
                 "Use a small letter, then up to 31 small letters, digits, '-' or '_'.",
             )
+        if name in _OWN_ACTIONS:
+            raise ConfigurationError(
+                f"The action {name!r} is one of Chatune's own.", "Choose another name."
+            )
         if name in self.actions or name in self.forms:
             raise ConfigurationError(
                 f"The action {name!r} is registered twice.", "Rename one of the two."
@@ -199,7 +207,15 @@ class Bot:
 
         Handlers run in the order in which they were registered. The first that answers ends the
         event: a message answered here does not go to the model. None passes it on.
+
+        Raises:
+            ConfigurationError: for `StopRequested`.
         """
+
+        if issubclass(kind, StopRequested):
+            raise ConfigurationError(
+                "StopRequested cannot be handled.", "It is let past every queue; use another kind."
+            )
 
         def register(handler: EventHandler[EventT]) -> EventHandler[EventT]:
             # A handler of one kind is only ever called with that kind: the dictionary says so.

@@ -3,6 +3,7 @@
 import difflib
 import enum
 import inspect
+import math
 import re
 import types
 import typing
@@ -15,6 +16,8 @@ from chatune_core.messages import Button, File
 from chatune_core.outcomes import Effect
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+MOST_BUTTONS = 20
+"""Under one reply, besides those for rating it; Discord has room for 25."""
 _TRUE = frozenset({"yes", "y", "true", "on", "1"})
 _FALSE = frozenset({"no", "n", "false", "off", "0"})
 
@@ -25,6 +28,9 @@ class Answer:
 
     `private` is shown to the person alone where possible; `rateable` says that a model wrote it
     and that the history knows it, so people may rate it.
+
+    Raises:
+        ValueError: for buttons that not every platform can show.
     """
 
     text: str
@@ -33,6 +39,12 @@ class Answer:
     buttons: tuple[Button, ...] = ()
     files: tuple[File, ...] = ()
     rateable: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.buttons) > MOST_BUTTONS:
+            raise ValueError(f"a reply has up to {MOST_BUTTONS} buttons, got {len(self.buttons)}")
+        if len({(button.action, button.value) for button in self.buttons}) < len(self.buttons):
+            raise ValueError("two buttons of a reply have the same action and value")
 
 
 Answered = str | Answer | None
@@ -128,10 +140,7 @@ def command_from(
             "Import the name at the top of the file, not inside a function.",
         ) from error
     described = list(signature.parameters.values())
-    if not described:
-        raise ConfigurationError(
-            f"The handler of /{name} takes no parameters.", "Its first parameter is the context."
-        )
+    _check(name, handler, described)
     last = len(described) - 2
     parameters = tuple(
         _parameter(name, item, is_last=index == last) for index, item in enumerate(described[1:])
@@ -147,6 +156,23 @@ def command_from(
             "Give its handler a last parameter of type str.",
         )
     return Command(name, help_line, parameters, handler, private, on_message, completers or {})
+
+
+def _check(name: str, handler: Handler, described: list[inspect.Parameter]) -> None:
+    if not inspect.iscoroutinefunction(handler):
+        raise ConfigurationError(
+            f"The handler of /{name} is not a coroutine function.", "Write async def."
+        )
+    if not described:
+        raise ConfigurationError(
+            f"The handler of /{name} takes no parameters.", "Its first parameter is the context."
+        )
+    for parameter in described:
+        if parameter.kind not in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            raise ConfigurationError(
+                f"The parameter {parameter.name!r} of /{name} cannot be filled from a line.",
+                "Use plain parameters, without '*'.",
+            )
 
 
 class CommandTable:
@@ -221,8 +247,8 @@ def bind(command: Command, line: str, prefix: str = "/") -> list[object]:
 
 def _next_word(line: str) -> tuple[str, str]:
     if line[:1] not in ("'", '"'):
-        word, _, rest = line.partition(" ")
-        return word, rest.lstrip()
+        word = next(iter(line.split(maxsplit=1)), "")
+        return word, line[len(word) :].lstrip()
     word, closed, rest = line[1:].partition(line[0])
     if not closed:
         raise InvalidInput("A quotation mark is not closed.")
@@ -256,6 +282,8 @@ def _convert(parameter: Parameter, word: str) -> object:
         raise ValueError
     if issubclass(parameter.kind, enum.Enum):
         return next(member for member in parameter.kind if str(member.value) == word)
+    if parameter.kind is float and not math.isfinite(float(word)):
+        raise ValueError
     return _NUMBERS.get(parameter.kind, str)(word)
 
 

@@ -23,7 +23,8 @@ class Delivery:
     """Sends replies: in order within a conversation, in parallel across.
 
     Only the sending is ever repeated; the model never runs again for a reply in the outbox.
-    `ended` is called with the event key of each reply that was delivered or parked.
+    `ended` is called with the event key of each reply that was delivered or parked; `press` is
+    the command that stands in for buttons.
     """
 
     def __init__(
@@ -32,9 +33,11 @@ class Delivery:
         sender_of: Callable[[Reply], Sender],
         settings: CoreSettings,
         ended: Callable[[EventKey], None],
+        press: str,
     ) -> None:
         self._outbox, self._sender_of = outbox, sender_of
         self._settings, self._ended = settings, ended
+        self._press = press
         self._sending = 0
         self._changed = Signal()
         self._closing = False
@@ -84,7 +87,7 @@ class Delivery:
         key, shown = lease.reply.answers, None  # the messages, once they are there
         try:
             sender = self._sender_of(lease.reply)
-            shown = await sender.deliver(fitted(lease.reply, sender.capabilities))
+            shown = await sender.deliver(fitted(lease.reply, sender.capabilities, self._press))
             await self._record(lease, shown)
         except DeliveryRefused as error:
             logger.error("the reply to %s is parked: %s", key, error)

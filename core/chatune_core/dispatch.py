@@ -18,19 +18,21 @@ from chatune_core.messages import (
     Inbound,
     MessageDeleted,
     MessageEdited,
+    MessageKey,
     MessageReceived,
     ReactionChanged,
     Reply,
     Turn,
 )
-from chatune_core.outcomes import MessageErased, Outcome, TurnReplaced, WorkspaceErased
+from chatune_core.outcomes import Effect, MessageErased, Outcome, TurnReplaced, WorkspaceErased
 from chatune_core.pipeline import Pipeline
-from chatune_core.ports import Files, History
+from chatune_core.ports import Files, History, Sender
 from chatune_core.ratings import CORRECT, Ratings
 from chatune_core.settings import CoreSettings
 from chatune_core.stop import Stop
 
 EMPTY = "That message was empty. Write something, or /help."
+DONE = Answer("Done.", private=True)
 _NOTHING = Outcome()
 
 
@@ -44,12 +46,13 @@ class Dispatch:
         pipeline: Pipeline,
         ratings: Ratings,
         history: History,
+        sender_of: Callable[[Inbound], Sender],
         files_of: Callable[[Inbound], Files | None],
         settings: CoreSettings,
     ) -> None:
         self._commands, self._bot, self._pipeline = commands, bot, pipeline
         self._ratings, self._history = ratings, history
-        self._files_of, self._settings = files_of, settings
+        self._sender_of, self._files_of, self._settings = sender_of, files_of, settings
         self._actions: Mapping[str, ActionHandler] = {
             "good": ratings.pressed_good,
             "bad": ratings.pressed_bad,
@@ -78,12 +81,42 @@ class Dispatch:
                     return await self._message(event, stop)
                 case CommandInvoked():
                     return await self._command(event, event.name, event.arguments, stop)
+                case MessageEdited() | MessageDeleted() | BotRemoved():
+                    # What must be forgotten is forgotten, whatever a handler does besides.
+                    handled = await self._handle(event, stop) or _NOTHING
+                    upkeep = await self.upkeep_of(event)
+                    return replace(handled, effects=upkeep + handled.effects)
                 case _:
                     return await self._handle(event, stop) or await self._other(event, stop)
         except (InvalidInput, GenerationFailed) as error:
             # In answer to a message everyone sees what went wrong, as everyone saw the message.
             private = not isinstance(event, MessageReceived)
-            return Outcome(_reply(event, Answer(str(error), private)))
+            reply = _reply(event, Answer(str(error), private)) if waits(event) else None
+            return Outcome(reply, await self.upkeep_of(event))
+
+    async def upkeep_of(self, event: Inbound) -> tuple[Effect, ...]:
+        """Return what follows from `event` by itself, without handlers and commands.
+
+        It holds even where everything else about the event fails.
+        """
+        match event:
+            case MessageEdited():
+                said = EventKey(event.message)
+                turn = Turn(said, event.conversation, event.user, "user", event.text, event.at)
+                return (TurnReplaced(turn),)
+            case MessageDeleted():
+                return (MessageErased(event.conversation, await self._said_by(event.message)),)
+            case BotRemoved():
+                return (WorkspaceErased(event.workspace),)
+            case _:
+                return ()
+
+    async def _said_by(self, message: MessageKey) -> EventKey:
+        """Return the event behind a message: a person's own, or the one that the bot answered."""
+        answered = await self._history.answer_shown_as(message)
+        if answered is None:
+            return EventKey(message)
+        return await self._history.question_of(answered) or answered
 
     async def _message(self, message: MessageReceived, stop: Stop) -> Outcome:
         if len(message.text) > self._settings.longest_message:
@@ -104,7 +137,10 @@ class Dispatch:
     async def _command(self, event: Inbound, name: str, arguments: str, stop: Stop) -> Outcome:
         command = self._commands.find(name)
         values = bind(command, arguments, self._commands.prefix)
-        answered = await command.handler(Context(event, stop, self), *values)
+        context = Context(event, stop, self, command.private)
+        answered = await command.handler(context, *values)
+        if answered is None and isinstance(event, CommandInvoked):
+            answered = DONE  # the platform shows that something is under way until it hears more
         if command.private and answered is not None:
             answered = replace(_answer(answered), private=True)
         return _outcome(event, answered)
@@ -117,15 +153,6 @@ class Dispatch:
                 return await self._form(event, event.form, event.value, event.fields, stop)
             case ReactionChanged():
                 return Outcome(effects=await self._ratings.reacted(event))
-            case MessageEdited():
-                said = EventKey(event.message)
-                turn = Turn(said, event.conversation, event.user, "user", event.text, event.at)
-                return Outcome(effects=(TurnReplaced(turn),))
-            case MessageDeleted():
-                gone = MessageErased(event.conversation, EventKey(event.message))
-                return Outcome(effects=(gone,))
-            case BotRemoved():
-                return Outcome(effects=(WorkspaceErased(event.workspace),))
             case _:
                 return _NOTHING
 
@@ -150,6 +177,9 @@ class Dispatch:
 
     async def _press(self, context: Context, button: str, text: str = "") -> Answered:
         """See `chatune_core.fitting`, which says what to type here."""
+        if self._sender_of(context.event).capabilities.buttons:
+            # Typed, a value could be any; pressed, it is what the bot put there.
+            raise InvalidInput("Press the button itself.")
         action, _, value = button.partition("=")
         if action in self._forms:
             form, submitted = self._forms[action]
@@ -165,9 +195,9 @@ class Dispatch:
                 return _outcome(event, answered)
         return None
 
-    async def ask(self, event: Inbound, prompt: str, stop: Stop) -> str:
+    async def ask(self, event: Inbound, prompt: str, stop: Stop, *, private: bool) -> str:
         """See `Services.ask`."""
-        return await self._pipeline.ask(event, prompt, stop)
+        return await self._pipeline.ask(event, prompt, stop, private=private)
 
     async def history(self, conversation: ConversationId, limit: int) -> Sequence[Turn]:
         """See `Services.history`."""
@@ -185,7 +215,13 @@ def _outcome(event: Inbound, answered: Answered) -> Outcome:
     if answered is None:
         return _NOTHING
     answer = _answer(answered)
-    return Outcome(_reply(event, answer) if answer.text or answer.files else None, answer.effects)
+    says = answer.text.strip() or answer.files
+    return Outcome(_reply(event, answer) if says else None, answer.effects)
+
+
+def waits(event: Inbound) -> bool:
+    """Return whether a person waits for an answer to `event`."""
+    return isinstance(event, MessageReceived | CommandInvoked | ActionTaken | FormSubmitted)
 
 
 def _answer(answered: str | Answer) -> Answer:

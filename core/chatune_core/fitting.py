@@ -16,13 +16,16 @@ STOP = Button("stop", "Stop")
 """Under an answer while it is being written."""
 
 
-def fitted(reply: Reply, capabilities: Capabilities, prefix: str = "/") -> Reply:
-    """Return `reply` as a platform with `capabilities` can show it, with all of its buttons."""
+def fitted(reply: Reply, capabilities: Capabilities, press: str) -> Reply:
+    """Return `reply` as a platform with `capabilities` can show it, with all of its buttons.
+
+    `press` is the command to type where there are none.
+    """
     text, buttons, files = reply.text, reply.buttons, reply.files
     if capabilities.buttons:
         buttons += RATING if reply.rateable else ()
     elif buttons:
-        text = "\n".join([text, "", *(_as_command(button, prefix) for button in buttons)])
+        text = "\n".join([text, "", *(_as_command(button, press) for button in buttons)])
         buttons = ()
     if files and not capabilities.files:
         text = "\n".join([text, "", *map(_as_line, files)])
@@ -32,9 +35,12 @@ def fitted(reply: Reply, capabilities: Capabilities, prefix: str = "/") -> Reply
     return replace(reply, text=text.strip(), buttons=buttons, files=files)
 
 
-def _as_command(button: Button, prefix: str) -> str:
+def _as_command(button: Button, press: str) -> str:
     pressed = f"{button.action}={button.value}" if button.value else button.action
-    return f"{button.label}: {prefix}press {pressed}"
+    if any(character.isspace() for character in pressed):
+        mark = "'" if '"' in pressed else '"'
+        pressed = f"{mark}{pressed}{mark}"
+    return f"{button.label}: {press} {pressed}"
 
 
 def _as_line(file: File) -> str:

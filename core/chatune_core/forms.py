@@ -9,13 +9,25 @@ from chatune_core.messages import ACTION
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One line, or several, for a person to fill in."""
+    """One line, or several, for a person to fill in.
+
+    Raises:
+        ValueError: for what not every platform can show.
+    """
 
     name: str
     label: str
     multiline: bool = False
     required: bool = True
     placeholder: str = ""
+
+    def __post_init__(self) -> None:
+        if not ACTION.fullmatch(self.name):
+            raise ValueError(f"a field's name must match {ACTION.pattern}, got {self.name!r}")
+        if not 1 <= len(self.label) <= 45:
+            raise ValueError(f"label must have 1 to 45 characters, got {self.label!r}")
+        if len(self.placeholder) > 100:
+            raise ValueError(f"placeholder may have 100 characters, got {len(self.placeholder)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +49,8 @@ class Form:
             raise ValueError(f"title must have 1 to 24 characters, got {self.title!r}")
         if not 1 <= len(self.fields) <= 5:
             raise ValueError(f"a form has 1 to 5 fields, got {len(self.fields)}")
-        for field in self.fields:
-            if not 1 <= len(field.label) <= 45:
-                raise ValueError(f"label must have 1 to 45 characters, got {field.label!r}")
+        if len({field.name for field in self.fields}) < len(self.fields):
+            raise ValueError("two fields of a form have the same name")
 
 
 def read_form(form: Form, text: str) -> tuple[tuple[str, str], ...]:

@@ -61,7 +61,7 @@ class GenerationMade:
 
 @dataclass(frozen=True, slots=True)
 class AnswerRated:
-    """`user` rates the answer to `answers`: score +1, -1, or 0 to take the vote back.
+    """`user` rates the answer to `answers`: score +1 or -1.
 
     One vote per person and answer: a later one replaces the earlier.
     """
@@ -71,6 +71,15 @@ class AnswerRated:
     score: int
     at: datetime
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RatingWithdrawn:
+    """`user` takes a vote of `score` back; one of another score, given since, stays."""
+
+    answers: EventKey
+    user: UserId
+    score: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +148,7 @@ Effect = (
     | TurnReplaced
     | GenerationMade
     | AnswerRated
+    | RatingWithdrawn
     | AnswerCorrected
     | ConversationReset
     | MessageErased

@@ -110,12 +110,15 @@ class Pipeline:
         effects = (TurnReplaced(made.turn), made.provenance) if made.turn else ()
         return Answer(made.shown, effects=effects, rateable=made.turn is not None)
 
-    async def ask(self, event: Inbound, text: str, stop: Stop) -> str:
-        """Return the model's answer to `text` alone, previewed as the answer to `event`."""
+    async def ask(self, event: Inbound, text: str, stop: Stop, *, private: bool) -> str:
+        """Return the model's answer to `text` alone.
+
+        It is previewed as the answer to `event` unless it is `private`.
+        """
         generator = await self._generator_for(event)
         prompt = self._prompt(generator, (), text)
         sampling = self._settings.sampling
-        return (await self._complete(generator, prompt, event, sampling, stop)).text
+        return _shown(await self._complete(generator, prompt, event, sampling, stop, quiet=private))
 
     async def _make(
         self,
@@ -128,13 +131,12 @@ class Pipeline:
         generator = await self._generator_for(event)
         prompt = self._prompt(generator, before, question.text)
         completion = await self._complete(generator, prompt, event, sampling, stop)
-        said, finish, at = completion.text.strip(), completion.finish, self._now()
-        shown = (said or ("" if finish != "stop" else NOTHING_SAID)) + _ENDINGS[finish]
+        said, at = completion.text.strip(), self._now()
         turn = replace(question, role="assistant", text=said, at=at) if said else None
         provenance = _provenance(
             event, question.event, generator, sampling, prompt.messages, completion, at
         )
-        return _Made(shown.strip(), turn, provenance)
+        return _Made(_shown(completion), turn, provenance)
 
     def _prompt(self, generator: Generator, before: Sequence[Turn], text: str) -> Prompt:
         return build_prompt(
@@ -151,7 +153,14 @@ class Pipeline:
         return self._generators.get(chosen or "", self._generators[self._default])
 
     async def _complete(
-        self, generator: Generator, prompt: Prompt, event: Inbound, sampling: Sampling, stop: Stop
+        self,
+        generator: Generator,
+        prompt: Prompt,
+        event: Inbound,
+        sampling: Sampling,
+        stop: Stop,
+        *,
+        quiet: bool = False,
     ) -> Completion:
         sender = self._sender_of(event)
         sender.waiting(event, 0)
@@ -164,7 +173,8 @@ class Pipeline:
                         match item:
                             case Delta():
                                 text += item.text
-                                sender.preview(event, text)
+                                if not quiet:
+                                    sender.preview(event, text)
                             case Queued():
                                 sender.waiting(event, item.position)
                             case Finished():
@@ -193,6 +203,11 @@ class _Made:
     shown: str
     turn: Turn | None
     provenance: GenerationMade
+
+
+def _shown(completion: Completion) -> str:
+    said, finish = completion.text.strip(), completion.finish
+    return ((said or ("" if finish != "stop" else NOTHING_SAID)) + _ENDINGS[finish]).strip()
 
 
 def _provenance(

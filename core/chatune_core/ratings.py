@@ -5,6 +5,7 @@ is under.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from chatune_core.bots import Context
@@ -15,12 +16,15 @@ from chatune_core.messages import (
     ActionTaken,
     EventKey,
     FormSubmitted,
-    Inbound,
-    MessageKey,
     ReactionChanged,
-    Turn,
 )
-from chatune_core.outcomes import AnswerCorrected, AnswerRated, Effect, TurnReplaced
+from chatune_core.outcomes import (
+    AnswerCorrected,
+    AnswerRated,
+    Effect,
+    RatingWithdrawn,
+    TurnReplaced,
+)
 from chatune_core.pipeline import Pipeline
 from chatune_core.ports import History
 from chatune_core.settings import CoreSettings
@@ -68,32 +72,34 @@ class Ratings:
 
     async def pressed_good(self, context: Context, value: str) -> Answer:
         """Rate the answer above the button as good."""
-        return self._rated(context, await self._answer_above(context.event), 1)
+        return self._rated(context, await self._answer_above(context), 1)
 
     async def pressed_bad(self, context: Context, value: str) -> Answer:
         """Rate the answer above the button as bad."""
-        return self._rated(context, await self._answer_above(context.event), -1)
+        return self._rated(context, await self._answer_above(context), -1)
 
     async def pressed_again(self, context: Context, value: str) -> Answer:
         """Answer the question of the answer above the button once more."""
-        answered = await self._answer_above(context.event)
+        answered = await self._answer_above(context)
         return await self._pipeline.again(context.event, answered, context.stop)
 
     async def corrected(self, context: Context, value: str, fields: Mapping[str, str]) -> Answer:
         """Take what the person says that the answer should have been."""
-        answered = await self._answer_above(context.event)
+        answered = await self._answer_above(context)
         return await self._correction(context, answered, fields["text"])
 
     async def reacted(self, reaction: ReactionChanged) -> tuple[Effect, ...]:
         """Return the vote in a reaction; none for other emoji, and under other messages."""
-        score = _SCORES.get(reaction.emoji.translate(_SKIN_TONES))
+        plain = reaction.emoji.translate(_SKIN_TONES).partition("::")[0]
+        score = _SCORES.get(plain)
         if score is None:
             return ()
         answered = await self._history.answer_shown_as(reaction.message)
         if answered is None:
             return ()
-        vote = score if reaction.added else 0
-        return (AnswerRated(answered, reaction.user, vote, self._now()),)
+        if reaction.added:
+            return (AnswerRated(answered, reaction.user, score, self._now()),)
+        return (RatingWithdrawn(answered, reaction.user, score),)
 
     async def _good(self, context: Context, reason: str = "") -> Answer:
         return self._rated(context, await self._last(context), 1, reason)
@@ -113,9 +119,11 @@ class Ratings:
             raise InvalidInput("There is no answer to rate yet.")
         return answered
 
-    async def _answer_above(self, event: Inbound) -> EventKey:
-        message = event.message if isinstance(event, ActionTaken | FormSubmitted) else None
-        answered = await self._history.answer_shown_as(message or MessageKey(""))
+    async def _answer_above(self, context: Context) -> EventKey:
+        event = context.event
+        if not isinstance(event, ActionTaken | FormSubmitted):
+            return await self._last(context)  # typed, where there are no buttons
+        answered = await self._history.answer_shown_as(event.message)
         if answered is None:
             raise InvalidInput(_UNKNOWN)
         return answered
@@ -126,14 +134,24 @@ class Ratings:
         return Answer(f"Thank you. Rated as {word}.", private=True, effects=(rating,))
 
     async def _correction(self, context: Context, answered: EventKey, text: str) -> Answer:
-        """Record the correction; the history is the asker's alone to put right."""
+        """Record the correction.
+
+        The history is the asker's alone to put right, and there it is the newest answer to the
+        question that stands.
+        """
         if not text.strip():
             raise InvalidInput("That correction was empty.")
         effects: list[Effect] = [AnswerCorrected(answered, context.user, text, self._now())]
+        if answered == await self._history.last_answer(context.conversation):
+            effects += await self._put_right(context, answered, text)
+        return Answer("Thank you. I noted your correction.", private=True, effects=tuple(effects))
+
+    async def _put_right(self, context: Context, answered: EventKey, text: str) -> list[Effect]:
         root = await self._history.question_of(answered) or answered
         limit = self._settings.history_turns
-        for turn in await self._history.recent(context.conversation, limit):
-            if (turn.event, turn.role, turn.user) == (root, "assistant", context.user):
-                corrected = Turn(root, turn.conversation, turn.user, "assistant", text, turn.at)
-                effects.append(TurnReplaced(corrected))
-        return Answer("Thank you. I noted your correction.", private=True, effects=tuple(effects))
+        turns = await self._history.recent(context.conversation, limit)
+        return [
+            TurnReplaced(replace(turn, text=text))
+            for turn in turns
+            if (turn.event, turn.role, turn.user) == (root, "assistant", context.user)
+        ]

@@ -22,6 +22,7 @@ from chatune_core.messages import (
     Inbound,
     MessageEdited,
     MessageReceived,
+    ReactionChanged,
     Reply,
     StopRequested,
 )
@@ -69,14 +70,23 @@ class Runtime:
         )
         ratings = Ratings(history, pipeline, settings, now)
         dispatch = Dispatch(
-            self.commands, bot, pipeline, ratings, history, self._files_of, settings
+            self.commands,
+            bot,
+            pipeline,
+            ratings,
+            history,
+            self._sender_of,
+            self._files_of,
+            settings,
         )
         self.forms: Mapping[str, Form] = dispatch.forms
         own = [*builtins.commands(), *ratings.commands(), dispatch.press_command()]
         for command in [*own, *bot.commands]:
             self.commands.add(command)
         self._worker = Worker(inbox, ledger, dispatch, settings, self._turn_ended)
-        self._delivery = Delivery(outbox, self._sender_of, settings, self._event_ended)
+        self._delivery = Delivery(
+            outbox, self._sender_of, settings, self._event_ended, press=f"{prefix}press"
+        )
         self._awaited: set[EventKey] = set()
         self._progress = Signal()
 
@@ -103,10 +113,10 @@ class Runtime:
             RetryLater: the store failed; the event is safe if it had been stored.
         """
         event = self._admitted(event)
-        if not await self._inbox.put(event):
-            return
         self._awaited.add(event.key)
         try:
+            if not await self._inbox.put(event):
+                return
             while event.key in self._awaited:
                 worked = await self._worker.step()
                 sent = await self._delivery.step()
@@ -166,14 +176,25 @@ class Runtime:
 
 
 def _cleaned(event: Inbound) -> Inbound:
+    """Return `event` with every text that a person or a client could choose made safe."""
     match event:
-        case MessageReceived() | MessageEdited():
-            text = clean(event.text)
-            return event if text is event.text else replace(event, text=text)
+        case MessageReceived(text=text, attachments=()) | MessageEdited(text=text):
+            cleaned = clean(text)
+            return event if cleaned is text else replace(event, text=cleaned)
+        case MessageReceived():
+            attachments = tuple(
+                replace(one, name=clean(one.name), media_type=clean(one.media_type))
+                for one in event.attachments
+            )
+            return replace(event, text=clean(event.text), attachments=attachments)
         case CommandInvoked():
-            arguments = clean(event.arguments)
-            return event if arguments is event.arguments else replace(event, arguments=arguments)
+            return replace(event, name=clean(event.name), arguments=clean(event.arguments))
+        case ActionTaken():
+            return replace(event, action=clean(event.action), value=clean(event.value))
         case FormSubmitted():
-            return replace(event, fields=tuple((name, clean(text)) for name, text in event.fields))
+            fields = tuple((name, clean(text)) for name, text in event.fields)
+            return replace(event, value=clean(event.value), fields=fields)
+        case ReactionChanged():
+            return replace(event, emoji=clean(event.emoji))
         case _:
             return event

@@ -7,7 +7,7 @@ from datetime import timedelta
 import anyio
 from anyio.abc import TaskStatus
 
-from chatune_core.dispatch import Dispatch
+from chatune_core.dispatch import Dispatch, waits
 from chatune_core.errors import RetryLater
 from chatune_core.logs import without_text
 from chatune_core.messages import EventKey, Inbound, Reply, StopRequested
@@ -135,8 +135,12 @@ class Worker:
             await self._give_back(lease, timedelta(seconds=2.0**lease.attempt))
         else:
             line = (event.key, event.conversation, event.user)
-            reply = Reply(*line, APOLOGY, via=event.via, failed=True)
-            await self._commit(lease, Outcome(reply))
+            reply = Reply(*line, APOLOGY, via=event.via, failed=True) if waits(event) else None
+            try:
+                upkeep = await self._dispatch.upkeep_of(event)
+            except RetryLater as outage:
+                return await self._give_back(lease, outage.after)
+            await self._commit(lease, Outcome(reply, upkeep))
 
     async def _give_back(self, lease: EventLease, after: timedelta) -> None:
         try:

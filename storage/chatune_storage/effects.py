@@ -13,6 +13,7 @@ from chatune_core.outcomes import (
     Audited,
     GenerationMade,
     ModelChosen,
+    RatingWithdrawn,
     TurnReplaced,
     TurnSaid,
 )
@@ -38,7 +39,14 @@ PROMPT, COMPLETION = "generations.prompt", "generations.completion"
 REASON, CORRECTION = "ratings.reason", "corrections.text"
 Row = dict[str, Any]
 Written = (
-    TurnSaid | TurnReplaced | GenerationMade | AnswerRated | AnswerCorrected | ModelChosen | Audited
+    TurnSaid
+    | TurnReplaced
+    | GenerationMade
+    | AnswerRated
+    | RatingWithdrawn
+    | AnswerCorrected
+    | ModelChosen
+    | Audited
 )
 """The effects that leave rows, unlike those that take rows away."""
 
@@ -53,6 +61,8 @@ class EffectRows:
         self.replaced_turns: dict[tuple[str, EventKey, str], Row] = {}
         self.generations: list[Row] = []
         self.votes: dict[tuple[str, int], Row] = {}
+        self.withdrawn: dict[tuple[str, int], tuple[int, ...]] = {}
+        """Scores that go, by answer and person."""
         self.corrections: dict[tuple[str, int], Row] = {}
         self.models: dict[ConversationId, str] = {}
         self.entries: list[Row] = []
@@ -66,12 +76,8 @@ class EffectRows:
                 self._replace(turn)
             case GenerationMade():
                 self.generations.append(self._generation(effect))
-            case AnswerRated():
-                key = self._keys[effect.user]
-                self.votes[effect.answers, key.id] = self._vote(effect, key)
-            case AnswerCorrected():
-                key = self._keys[effect.user]
-                self.corrections[effect.answers, key.id] = self._correction(effect, key)
+            case AnswerRated() | RatingWithdrawn() | AnswerCorrected():
+                self._judge(effect)
             case ModelChosen(conversation=conversation, model=model):
                 self.models[conversation] = model
             case Audited(entry=entry):
@@ -138,6 +144,26 @@ class EffectRows:
             "question": None if made.question == made.event else made.question,
         }
 
+    def _judge(self, effect: AnswerRated | RatingWithdrawn | AnswerCorrected) -> None:
+        key = self._keys[effect.user]
+        match effect:
+            case AnswerRated():
+                self.votes[effect.answers, key.id] = self._vote(effect, key)
+            case RatingWithdrawn():
+                self._withdraw(effect)
+            case AnswerCorrected():
+                self.corrections[effect.answers, key.id] = self._correction(effect, key)
+
+    def _withdraw(self, effect: RatingWithdrawn) -> None:
+        place = (effect.answers, self._keys[effect.user].id)
+        given = self.votes.get(place)
+        if given is None:
+            self.withdrawn[place] = (*self.withdrawn.get(place, ()), effect.score)
+        elif given["score"] == effect.score:
+            # It would have replaced whatever is stored.
+            del self.votes[place]
+            self.withdrawn[place] = (1, -1)
+
     def _vote(self, vote: AnswerRated, key: PersonKey) -> Row:
         return {
             "answers": vote.answers,
@@ -187,18 +213,17 @@ class EffectSql:
         if rows.replaced_turns:
             replaced = [_replacing(row) for row in rows.replaced_turns.values()]
             connection.execute(_REPLACE, replaced)
-        withdrawn = [row for row in rows.votes.values() if row["score"] == 0]
-        for row in withdrawn:
+        for (answers, person), scores in rows.withdrawn.items():
             connection.execute(
                 delete(ratings)
-                .where(ratings.c.answers == row["answers"])
-                .where(ratings.c.person_id == row["person_id"])
+                .where(ratings.c.answers == answers, ratings.c.person_id == person)
+                .where(ratings.c.score.in_(scores))
             )
         models = [{"conversation": c, "model": model} for c, model in rows.models.items()]
         for statement, gathered in (
             (insert(turns), rows.turns),
             (self._generation, rows.generations),
-            (self._vote, [row for row in rows.votes.values() if row["score"] != 0]),
+            (self._vote, list(rows.votes.values())),
             (self._correction, list(rows.corrections.values())),
             (self._model, models),
             (insert(audit), rows.entries),

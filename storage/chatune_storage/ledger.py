@@ -14,6 +14,7 @@ from chatune_core.outcomes import (
     MessageErased,
     ModelChosen,
     Outcome,
+    RatingWithdrawn,
     TurnReplaced,
     TurnSaid,
     WorkspaceErased,
@@ -137,7 +138,12 @@ def _users(outcome: Outcome) -> set[UserId]:
         match effect:
             case TurnSaid(turn=turn) | TurnReplaced(turn=turn):
                 users.add(turn.user)
-            case GenerationMade(user=user) | AnswerRated(user=user) | AnswerCorrected(user=user):
+            case (
+                GenerationMade(user=user)
+                | AnswerRated(user=user)
+                | RatingWithdrawn(user=user)
+                | AnswerCorrected(user=user)
+            ):
                 users.add(user)
             case ConversationReset() | MessageErased() | WorkspaceErased():
                 pass

@@ -5,7 +5,7 @@ from datetime import timedelta
 import anyio
 import pytest
 
-from chatune_core.messages import ConversationId
+from chatune_core.messages import ConversationId, UserId
 from chatune_core.outcomes import (
     AnswerCorrected,
     AnswerRated,
@@ -14,6 +14,7 @@ from chatune_core.outcomes import (
     ConversationReset,
     ModelChosen,
     Outcome,
+    RatingWithdrawn,
 )
 from chatune_storage.stores import Stores
 from fakes.clock import FakeClock
@@ -172,12 +173,32 @@ async def test_a_vote_can_be_taken_back(stores: Stores) -> None:
     event = generated("1").event
     await handle(stores, said("1"), generated("1"), AnswerRated(event, ANN, 1, AT))
 
-    await handle(stores, said("2"), AnswerRated(event, ANN, 0, AT))
-    await handle(stores, said("3"), AnswerRated(event, BEN, 0, AT))
+    await handle(stores, said("2"), RatingWithdrawn(event, ANN, 1))
+    await handle(stores, said("3"), RatingWithdrawn(event, BEN, 1))
 
     for user in (ANN, BEN):
         exported = await stores.personal_data.export(user)
         assert [item for item in exported if item.store == "ratings"] == []
+
+
+async def test_taking_an_earlier_vote_back_leaves_the_one_given_since(stores: Stores) -> None:
+    event = generated("1").event
+    up, down = AnswerRated(event, ANN, 1, AT), AnswerRated(event, ANN, -1, AT)
+    await handle(stores, said("1"), generated("1"), up)
+
+    await handle(stores, said("2"), down, RatingWithdrawn(event, ANN, 1))
+    after_both_at_once = await votes_of(stores, ANN)
+    await handle(stores, said("3"), RatingWithdrawn(event, ANN, 1))
+    after_one_more = await votes_of(stores, ANN)
+    await handle(stores, said("4"), up, RatingWithdrawn(event, ANN, 1))
+
+    assert (after_both_at_once, after_one_more) == ([-1], [-1])
+    assert await votes_of(stores, ANN) == []
+
+
+async def votes_of(stores: Stores, user: UserId) -> list[object]:
+    exported = await stores.personal_data.export(user)
+    return [item.record["score"] for item in exported if item.store == "ratings"]
 
 
 async def test_a_person_has_one_correction_of_an_answer(stores: Stores) -> None:

@@ -54,7 +54,7 @@ async def test_a_handler_answers_before_the_model(bot_of: Callable[[int], Bot]) 
 async def test_a_command_asks_the_model(bot_of: Callable[[int], Bot]) -> None:
     world = make_world(bot=bot_of(3))
 
-    assert await world.say("/poem the sea") == "Write a poem of four lines about the sea. "
+    assert await world.say("/poem the sea") == "Write a poem of four lines about the sea."
 
 
 def test_no_example_is_left_out() -> None:

@@ -62,8 +62,11 @@ class FakeFiles:
 
     def __init__(self) -> None:
         self.contents: dict[str, bytes] = {}
+        self.outage: Exception | None = None
 
     async def read(self, attachment: Attachment, limit_bytes: int) -> bytes:
+        if self.outage is not None:
+            raise self.outage
         content = self.contents.get(attachment.url)
         if content is None:
             raise InvalidInput(f"{attachment.name} is gone.")

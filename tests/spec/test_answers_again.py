@@ -1,7 +1,11 @@
 """Second tries, corrections, files to read, and what happens to a message afterwards."""
 
+from datetime import timedelta
+
 import pytest
 
+from chatune_core.bots import Bot, Context
+from chatune_core.errors import InvalidInput, RetryLater
 from chatune_core.generation.requests import GenerationRequest
 from chatune_core.messages import (
     ActionTaken,
@@ -15,6 +19,7 @@ from chatune_core.messages import (
     MessageEdited,
     MessageKey,
     MessageReceived,
+    ReactionChanged,
     StopRequested,
     UserId,
     WorkspaceId,
@@ -192,7 +197,7 @@ async def test_an_edit_changes_what_the_model_reads_and_a_deletion_takes_it_away
     assert after_the_edit[0] == ("user", "hello", ANN)
     assert await history_of(world) == []
     kept = list(await world.stores.personal_data.export(ANN))
-    assert [e for e in kept if "hello" in str(e) or "first" in str(e)] == []
+    assert [e for e in kept if "hello" in str(e) or "helo" in str(e) or "'first'" in str(e)] == []
 
 
 async def test_a_bot_that_was_removed_forgets_the_workspace_and_no_other() -> None:
@@ -225,11 +230,85 @@ async def test_a_message_from_the_menu_is_summarized_in_private_as_data() -> Non
 async def test_a_report_is_in_the_audit_log_without_the_text() -> None:
     world = make_world()
     chosen = CommandInvoked(
-        EventKey("test:1"), ROOM, ANN, AT, "report", "rude words", MessageKey("test:m")
+        EventKey("test:x"), ROOM, ANN, AT, "report", "rude words", MessageKey("test:m")
     )
 
     await world.happen(chosen)
+    assert "in the menu of the message" in await world.say("/report he is rude")
 
     [entry] = await world.stores.audit.entries(5)
     assert (entry.actor, entry.action, entry.subject) == (ANN, "message reported", "test:m")
     assert "rude" not in str(entry)
+
+
+async def test_taking_back_one_reaction_leaves_the_vote_given_since() -> None:
+    world = make_world(counting())
+    await world.say("hello")
+    under = MessageKey("shown:test:1")
+
+    for key, emoji, added in (("a", "👍🏽", True), ("b", "👎", True), ("c", "👍", False)):
+        await world.happen(
+            ReactionChanged(EventKey(f"test:{key}"), ROOM, ANN, AT, under, emoji, added)
+        )
+
+    exported = await world.stores.personal_data.export(ANN)
+    assert [entry.record["score"] for entry in exported if entry.store == "ratings"] == [-1]
+
+
+async def test_a_deleted_answer_takes_its_question_along() -> None:
+    world = make_world(counting())
+    await world.say("hello")
+
+    gone = MessageKey("shown:test:1")
+    await world.happen(MessageDeleted(EventKey("test:d"), ROOM, BEN, AT, gone))
+
+    assert await history_of(world) == []
+
+
+async def test_what_must_be_forgotten_is_forgotten_whatever_a_handler_does() -> None:
+    bot = Bot()
+
+    @bot.on(MessageDeleted)
+    async def noticed(context: Context, event: MessageDeleted) -> str:
+        raise InvalidInput("no")
+
+    world = make_world(counting(), bot=bot)
+    await world.say("hello")
+
+    await world.happen(MessageDeleted(EventKey("test:d"), ROOM, ANN, AT, MessageKey("test:1")))
+
+    assert await history_of(world) == []
+    assert world.platform.texts == ["first"]
+
+
+async def test_a_private_command_shows_nothing_before_its_end() -> None:
+    world = make_world()
+
+    await world.say("/summarize a long text")
+    await world.say("hello")
+
+    assert world.platform.previews == ["hello "]
+
+
+async def test_a_command_that_says_nothing_is_done_where_the_platform_waits() -> None:
+    bot = Bot()
+
+    @bot.command("quiet", help="Say nothing.")
+    async def quiet(context: Context) -> None:
+        return None
+
+    world = make_world(bot=bot)
+    await world.happen(CommandInvoked(EventKey("test:x"), ROOM, ANN, AT, "quiet"))
+
+    assert world.platform.texts == ["Done."]
+    assert await world.say("/quiet") == ""
+
+
+async def test_an_outage_of_the_file_store_does_not_hold_up_the_conversation() -> None:
+    world = make_world()
+    world.files.outage = RetryLater("down", timedelta(0))
+    files = (Attachment("notes.md", "text/markdown", 7, "u1"),)
+
+    await world.happen(MessageReceived(EventKey("test:1"), ROOM, ANN, AT, "Read this.", files))
+
+    assert "not read: notes.md" in world.platform.texts[0]

@@ -113,7 +113,7 @@ async def test_a_platform_command_is_the_same_command(shop: World) -> None:
 
 
 async def test_a_command_may_ask_the_model_and_its_answer_is_previewed(shop: World) -> None:
-    assert await shop.say("/summary war and peace") == "In short: Sum up: war and peace "
+    assert await shop.say("/summary war and peace") == "In short: Sum up: war and peace"
     assert "Sum up: war " in shop.platform.previews
 
 

@@ -6,12 +6,14 @@ import pytest
 
 from chatune_core.bots import Answer, Bot, Button, Context, Field, File
 from chatune_core.errors import ConfigurationError
+from chatune_core.forms import Form
 from chatune_core.messages import (
     ActionTaken,
     ConversationId,
     EventKey,
     FormSubmitted,
     MessageKey,
+    StopRequested,
     UserId,
 )
 from fakes.platform import AT
@@ -88,17 +90,33 @@ async def test_a_form_of_several_fields_is_typed_in_lines_and_asks_for_what_is_m
     async def trip(context: Context, value: str, fields: Mapping[str, str]) -> str:
         return f"{fields['to']}, since {fields['why']}"
 
-    world = make_world(bot=bot)
+    world = make_world(bot=bot, plain=True)
 
     assert "why is missing" in await world.say("/press trip to: Rome")
-    assert await world.say("/press trip to: Rome\nwhy: the food\nand art") == (
+    assert await world.say("/press trip\nto: Rome\nwhy: the food\nand art") == (
         "Rome, since the food\nand art"
     )
 
 
-@pytest.mark.parametrize("text", ["/press", "/press nothing", "/press order=a extra words"])
-async def test_a_wrong_press_is_a_clear_line(text: str) -> None:
+async def test_a_value_of_several_words_is_typed_in_quotation_marks() -> None:
+    world = make_world(bot=shop(), plain=True)
+
+    shown = await world.say("/pizza quattro stagioni")
+
+    assert '/press "order=quattro stagioni"' in shown
+    typed = '/press "order=quattro stagioni"'
+    assert await world.say(typed) == "One quattro stagioni for test:ann."
+
+
+async def test_where_there_are_buttons_nobody_types_values_of_their_own() -> None:
     world = make_world(bot=shop())
+
+    assert await world.say("/press order=free") == "Press the button itself."
+
+
+@pytest.mark.parametrize("text", ["/press", "/press nothing"])
+async def test_a_wrong_press_is_a_clear_line(text: str) -> None:
+    world = make_world(bot=shop(), plain=True)
 
     answer = await world.say(text)
 
@@ -125,6 +143,15 @@ def test_names_that_no_platform_can_show_are_refused_when_the_file_is_read() -> 
         bot.form("big", title="x" * 30, fields=[Field("a", "A")])(bot.forms["note"][1])
     with pytest.raises(ConfigurationError, match="name of an action"):
         bot.action("Not a name")(bot.actions["order"])
+    with pytest.raises(ConfigurationError, match="Chatune's own"):
+        bot.action("good")(bot.actions["order"])
+    with pytest.raises(ConfigurationError, match="cannot be handled"):
+        bot.on(StopRequested)
+    twice = (Button("order", "One"), Button("order", "Two"))
+    with pytest.raises(ValueError, match="same action"):
+        Answer("?", buttons=twice)
+    with pytest.raises(ValueError, match="same name"):
+        Form("trip", "A trip", (Field("to", "To"), Field("to", "Too")))
     for wrong in (("Upper", "x", ""), ("ok", "", ""), ("ok", "x", "v" * 65)):
         with pytest.raises(ValueError, match=r"must|may"):
             Button(*wrong)

@@ -12,6 +12,7 @@ from chatune_core.outcomes import (
     GenerationMade,
     MessageErased,
     ModelChosen,
+    RatingWithdrawn,
     TurnReplaced,
     TurnSaid,
 )
@@ -24,6 +25,7 @@ Recorded = (
     | TurnReplaced
     | GenerationMade
     | AnswerRated
+    | RatingWithdrawn
     | AnswerCorrected
     | ConversationReset
     | MessageErased
@@ -54,7 +56,7 @@ class Records:
             case GenerationMade():
                 self.generations[effect.event] = effect
                 self.answers.setdefault(effect.conversation, []).append(effect.event)
-            case AnswerRated() | AnswerCorrected():
+            case AnswerRated() | RatingWithdrawn() | AnswerCorrected():
                 self._judge(effect)
             case MessageErased(conversation=conversation, event=event):
                 self._erase(conversation, event)
@@ -66,11 +68,13 @@ class Records:
             case _:
                 assert_never(effect)
 
-    def _judge(self, effect: AnswerRated | AnswerCorrected) -> None:
+    def _judge(self, effect: AnswerRated | RatingWithdrawn | AnswerCorrected) -> None:
         place = (effect.answers, effect.user)
         match effect:
-            case AnswerRated(score=0):
-                self.ratings.pop(place, None)
+            case RatingWithdrawn(score=score):
+                given = self.ratings.get(place)
+                if given is not None and given.score == score:
+                    del self.ratings[place]
             case AnswerRated():
                 self.ratings[place] = effect
             case AnswerCorrected():
