@@ -19,7 +19,7 @@ from anyio.abc import TaskGroup, TaskStatus
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 
-from chatune_adapters.slack.errors import ApiRefused, not_startable
+from chatune_adapters.slack.errors import ApiRefused, Limited, not_startable
 from chatune_adapters.slack.settings import SlackSettings
 from chatune_adapters.slack.watchdog import Watchdog
 from chatune_adapters.slack.web import Web
@@ -92,7 +92,7 @@ class SocketMode:
     async def _back_off(self, failures: int, error: BaseException | None) -> None:
         wait = min(0.25 * 2.0 ** min(failures, 16), self._settings.backoff_s)
         wait *= random.uniform(0.5, 1.0)
-        if isinstance(error, RetryLater):
+        if isinstance(error, Limited):
             wait = max(wait, error.after.total_seconds())
         logger.warning("Slack cannot be reached; the next try is in %.1f s", wait)
         await anyio.sleep(wait)

@@ -216,6 +216,8 @@ async def test_no_secret_reaches_the_log(place: Place, caplog: pytest.LogCapture
         await place.mention("a secret message")
         event = await place.intake.next(MessageReceived)
         await platform.sender.deliver(reply_to(event, "a secret answer"))
+        await place.server.settled()
+        await place.server.sockets.wait_for()
         await place.server.slash(place.ada, place.channel, "/chatune", "roll")
         command = await place.intake.next(CommandInvoked)
         await platform.sender.deliver(reply_to(command, private=True))

@@ -1,0 +1,129 @@
+"""Many workspaces: installed over OAuth, kept in the store, gone with an uninstall."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import aiohttp
+import pytest
+from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
+
+from adapters.slack.place import MemoryKeyValues, Place, reply_to
+from chatune_adapters.platform import Platform
+from chatune_adapters.slack.installations import Installations, States
+from chatune_adapters.slack.platform import SlackPlatform
+from chatune_adapters.slack.settings import SlackSettings
+from chatune_adapters.testing.slack import Team
+from chatune_core.errors import DeliveryRefused
+from chatune_core.messages import BotRemoved, MessageReceived
+from chatune_core.ports import Files, KeyValues, Sender
+
+pytestmark = pytest.mark.anyio
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def _many(place: Place) -> Mapping[str, str]:
+    app = place.server.app
+    return {
+        "bot_token": "",
+        "client_id": app.client_id,
+        "client_secret": app.client_secret,
+        "listen": "127.0.0.1:0",
+    }
+
+
+async def _install(place: Place, platform: SlackPlatform, team: Team) -> int:
+    """Walk through the pages as a browser does; return the status of the last."""
+    base = f"http://127.0.0.1:{platform.port}"
+    async with aiohttp.ClientSession() as browser:
+        async with browser.get(f"{base}/slack/install") as page:
+            found = re.search(r"state=([\w-]+)", await page.text())
+        assert found is not None
+        query = {"code": place.server.install_code(team), "state": found[1]}
+        headers = {"Cookie": f"slack-app-oauth-state={found[1]}"}
+        url = f"{base}/slack/oauth_redirect"
+        async with browser.get(url, params=query, headers=headers) as done:
+            return done.status
+
+
+async def test_each_workspace_is_answered_with_its_own_token_after_a_restart_too(
+    place: Place,
+) -> None:
+    other = place.server.add_team("Other")
+    bob = place.server.add_user(other, "bob")
+    channel = place.server.add_channel(other, "general")
+
+    async with place.connected(**_many(place)) as platform:
+        installed = [await _install(place, platform, team) for team in (place.team, other)]
+
+    async with place.connected(**_many(place)) as platform:
+        said = await place.mention("hello")
+        here = await place.intake.next(MessageReceived)
+        asked = await place.server.say(bob, channel, f"<@{other.bot_user_id}> hello")
+        there = await place.intake.next(MessageReceived)
+        await platform.sender.deliver(reply_to(here, "here"))
+        await platform.sender.deliver(reply_to(there, "there"))
+
+    assert installed == [200, 200]
+    assert [one.text for one in place.answers(said)] == ["here"]
+    assert [one.text for one in place.server.replies(asked)] == ["there"]
+
+
+async def test_an_uninstalled_workspace_leaves_no_token_and_the_others_stay(place: Place) -> None:
+    other = place.server.add_team("Other")
+
+    async with place.connected(**_many(place)) as platform:
+        for team in (place.team, other):
+            await _install(place, platform, team)
+        said = await place.mention("hello")
+        event = await place.intake.next(MessageReceived)
+        await place.server.uninstall(place.team)
+        await place.intake.next(BotRemoved)
+        with pytest.raises(DeliveryRefused):
+            await platform.sender.deliver(reply_to(event))
+
+    assert place.answers(said) == []
+    assert place.team.bot_token not in str(place.store.values)
+    assert other.bot_token in str(place.store.values)
+
+
+async def test_an_installation_under_a_state_that_was_not_given_out_is_refused(
+    place: Place,
+) -> None:
+    async with place.connected(**_many(place)) as platform:
+        url = f"http://127.0.0.1:{platform.port}/slack/oauth_redirect"
+        query = {"code": place.server.install_code(place.team), "state": "made-up"}
+        headers = {"Cookie": "slack-app-oauth-state=made-up"}
+        async with (
+            aiohttp.ClientSession() as browser,
+            browser.get(url, params=query, headers=headers) as done,
+        ):
+            status = done.status
+
+    assert status >= 400
+    assert place.store.values == {}
+
+
+async def test_a_state_is_good_once_and_for_ten_minutes() -> None:
+    now = [NOW]
+    states = States(MemoryKeyValues(), lambda: now[0])
+
+    once, late = await states.async_issue(), await states.async_issue()
+    first, second = await states.async_consume(once), await states.async_consume(once)
+    now[0] += timedelta(minutes=11)
+
+    assert (first, second, await states.async_consume(late)) == (True, False, False)
+
+
+def test_the_parts_fit_their_ports(place: Place) -> None:
+    platform = SlackPlatform(SlackSettings(), MemoryKeyValues(), lambda: NOW)
+    fits: Platform = platform
+    sender: Sender = platform.sender
+    files: Files = platform.files
+    store: KeyValues = MemoryKeyValues()
+    installations: AsyncInstallationStore = Installations(store)
+
+    assert (fits.name, fits.health().connected) == ("slack", False)
+    assert sender.capabilities.buttons
+    assert files is not None
+    assert installations.logger is not None
