@@ -71,6 +71,7 @@ async def test_each_workspace_is_answered_with_its_own_token_after_a_restart_too
 
 async def test_an_uninstalled_workspace_leaves_no_token_and_the_others_stay(place: Place) -> None:
     other = place.server.add_team("Other")
+    place.server.add_user(other, "bob")
 
     async with place.connected(**_many(place)) as platform:
         for team in (place.team, other):
@@ -115,7 +116,7 @@ async def test_a_state_is_good_once_and_for_ten_minutes() -> None:
     assert (first, second, await states.async_consume(late)) == (True, False, False)
 
 
-def test_the_parts_fit_their_ports(place: Place) -> None:
+def test_the_parts_fit_their_ports() -> None:
     platform = SlackPlatform(SlackSettings(), MemoryKeyValues(), lambda: NOW)
     fits: Platform = platform
     sender: Sender = platform.sender
