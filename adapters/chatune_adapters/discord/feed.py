@@ -110,11 +110,11 @@ class Feed:
             return
 
         async def store() -> None:
-            await receive(event)
+            if await receive(event):
+                self._taken.add(event.key)
             if is_direct(event.conversation):
                 await self.direct.note(channel_of(event.conversation))
 
-        self._taken.add(event.key)
         self.lanes.put(event.conversation, event.at, store)
 
     def _said(self, data: Payload) -> None:

@@ -8,13 +8,19 @@ from chatune_core.messages import ConversationId, EventKey
 _REMEMBERED = 4096
 
 
+BEING_POSTED, NOBODY_KNOWS = "being posted", "nobody knows"
+"""What stands for a message whose call is in flight, and for one whose call failed."""
+
+
 class Growing:
     """Knows what has to make room for a reply that is due above it."""
 
     def __init__(self) -> None:
         self._messages: OrderedDict[EventKey, tuple[ConversationId, str]] = OrderedDict()
 
-    def add(self, conversation: ConversationId, event: EventKey, message: str) -> None:
+    def add(
+        self, conversation: ConversationId, event: EventKey, message: str = BEING_POSTED
+    ) -> None:
         """Note that `message` shows the unfinished answer to `event`."""
         self._messages[event] = (conversation, message)
         if len(self._messages) > _REMEMBERED:

@@ -154,7 +154,6 @@ class Interactions:
     async def _store(
         self, event: Inbound, data: Payload, kind: int, *, hidden: bool = False
     ) -> None:
-        self._taken.add(event.key)
         self._taken.expect_answer(event.key)
         try:
             if await self._stored(event):
@@ -168,7 +167,8 @@ class Interactions:
     async def _stored(self, event: Inbound) -> bool:
         with anyio.move_on_after(_STORE_S):
             try:
-                await self._intake.receive(event)
+                if await self._intake.receive(event):
+                    self._taken.add(event.key)
             except RetryLater as error:
                 logger.warning("Discord: an interaction could not be stored: %s", error)
                 return False

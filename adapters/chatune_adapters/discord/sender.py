@@ -12,7 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from anyio.abc import TaskStatus
 
@@ -25,7 +25,7 @@ from chatune_adapters.discord.errors import (
     Refused,
     as_delivery_error,
 )
-from chatune_adapters.discord.growing import Growing
+from chatune_adapters.discord.growing import BEING_POSTED, NOBODY_KNOWS, Growing
 from chatune_adapters.discord.ids import (
     channel_of,
     is_direct,
@@ -48,7 +48,7 @@ from chatune_adapters.discord.via import Via, via_in
 from chatune_adapters.drafts import Drafts
 from chatune_adapters.healing import healed
 from chatune_adapters.splitting import split
-from chatune_core.errors import DeliveryRefused
+from chatune_core.errors import DeliveryRefused, RetryLater
 from chatune_core.fitting import STOP
 from chatune_core.messages import Button, EventKey, File, Inbound, MessageKey, Reply, UserId
 from chatune_core.ports import Capabilities
@@ -59,6 +59,7 @@ _PREVIEW_CHARS = 1900
 _FILES = 10
 _UNDER_WAY = 1000
 _AGAIN = 4
+_MOMENT = timedelta(seconds=0.05)
 _TOO_LARGE = 413
 _NO_DIRECT = "I cannot send you a direct message; use the slash command to see this privately."
 
@@ -121,20 +122,28 @@ class DiscordSender:
         via = via_in(event.via)
         outlet = await self._outlet(event.key, channel_of(event.conversation), via)
         body = message_body(_unfinished(text), [STOP], unfinished=True)
+        if isinstance(outlet, ChannelOutlet):
+            self._growing.add(event.conversation, event.key)
+        message = NOBODY_KNOWS
         try:
-            if isinstance(outlet, ChannelOutlet) and event.key not in self._taken:
-                found = (await self._look(event.key, outlet, via)).parts
-                if found:
-                    await outlet.edit(found[0], body, spare=True)
-                    return Draft(outlet, found[0])
-            nonce = nonce_of(event.key, 0)
-            message = await outlet.post(nonce, body, first=True, spare=True)
+            message = await self._first_preview(event.key, outlet, via, body)
         except Refused as error:
             logger.info("Discord: an answer grows unseen: %s", error)
             return None
-        if isinstance(outlet, ChannelOutlet):
-            self._growing.add(event.conversation, event.key, message)
+        finally:
+            if isinstance(outlet, ChannelOutlet):
+                self._growing.add(event.conversation, event.key, message)
         return Draft(outlet, message)
+
+    async def _first_preview(
+        self, key: EventKey, outlet: Outlet, via: Via | None, body: Body
+    ) -> str:
+        if isinstance(outlet, ChannelOutlet) and key not in self._taken:
+            found = (await self._look(key, outlet, via)).parts
+            if found:
+                await outlet.edit(found[0], body, spare=True)
+                return found[0]
+        return await outlet.post(nonce_of(key, 0), body, first=True, spare=True)
 
     async def update(self, draft: Draft, text: str) -> None:
         """See DraftWriter.update."""
@@ -199,19 +208,26 @@ class DiscordSender:
             else:
                 delivery = _Delivery(await self._outlet_for(reply, via))
             self._keep(reply.answers, delivery)
+        await self._make_room(reply, delivery, via)
+        return delivery
+
+    async def _make_room(self, reply: Reply, delivery: _Delivery, via: Via | None) -> None:
+        """Find what is there already; if nothing is, take away what stands in its place."""
         outlet = delivery.outlet
-        if isinstance(outlet, ChannelOutlet) and reply.answers not in self._taken:
+        in_the_way = self._growing.after(reply.conversation, reply.answers)
+        if BEING_POSTED in in_the_way and not delivery.there:
+            raise RetryLater("a later answer is just being posted", _MOMENT)
+        looks = reply.answers not in self._taken or NOBODY_KNOWS in in_the_way
+        if looks and isinstance(outlet, ChannelOutlet):
             found = await self._look(reply.answers, outlet, via)
             if len(found.parts) > len(delivery.there):
                 delivery.there = found.parts
             in_the_way = found.unfinished
-        else:
-            in_the_way = self._growing.after(reply.conversation, reply.answers)
         if not delivery.there:
             # Shown before their turn: they come again, below this reply.
+            place = ChannelOutlet(self._rest, channel_of(reply.conversation))
             for message in in_the_way:
-                await _remove(ChannelOutlet(self._rest, channel_of(reply.conversation)), message)
-        return delivery
+                await _remove(place, message)
 
     def _keep(self, answers: EventKey, delivery: _Delivery) -> None:
         self._under_way[answers] = delivery
