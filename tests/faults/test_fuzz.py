@@ -116,7 +116,7 @@ async def judge(opened: Open, burst: Sequence[Inbound], seed: int, log: Log) -> 
     """Let half happen at once, then the rest; look at the platform's record, queues and log."""
     clock, faults = FakeClock(), random.Random(seed)
     platform, model = Recorder(faults), Parrot(faults)
-    log.lines.clear()
+    log.lines, log.tracebacks = [], 0
     async with opened(clock) as stores:
         runtime = make_runtime(stores, platform, model, clock, poll_s=0.005)
         with anyio.fail_after(30):
