@@ -1,0 +1,1 @@
+"""Moderation: what a person asks, what the model answers, what the community posts."""

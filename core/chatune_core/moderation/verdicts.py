@@ -1,0 +1,78 @@
+"""What moderation says about a text: scores, where and why, and what follows."""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+class Category(enum.Enum):
+    """What a text may be guilty of."""
+
+    HARASSMENT = "harassment"
+    HATE = "hate"
+    SEXUAL = "sexual"
+    SELF_HARM = "self_harm"
+    VIOLENCE = "violence"
+    SPAM = "spam"
+    INJECTION = "injection"
+    PII = "pii"
+    """Personal data and secrets."""
+
+
+class Role(enum.Enum):
+    """Whose text it is."""
+
+    USER = "user"
+    """Asked of the model."""
+    ASSISTANT = "assistant"
+    """Said by the model."""
+    COMMUNITY = "community"
+    """Posted among people."""
+    TOOL = "tool"
+    """Retrieved, quoted or read from a file: data that never commands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where in the original text: characters `start` to `end`, without `end`."""
+
+    start: int
+    end: int
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one rule or classifier found. `score` is from 0 to 1; a rule that is sure says 1."""
+
+    category: Category
+    score: float
+    rule: str
+    spans: tuple[Span, ...] = ()
+
+
+class Level(enum.Enum):
+    """What a policy makes of a text, mildest first."""
+
+    ALLOW = "allow"
+    REVIEW = "review"
+    """A person looks at it."""
+    ACT = "act"
+    """It is refused, redacted, removed or answered with support, as the policy says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome of a check, with all that explains it.
+
+    `scores` has every category that was looked at. `findings` are those that counted, the worst
+    first. `policy` and `model` name the versions that decided.
+    """
+
+    level: Level
+    scores: Mapping[Category, float]
+    findings: tuple[Finding, ...] = ()
+    policy: str = ""
+    model: str = ""
+    exempt: tuple[str, ...] = field(default=())
+    """Rules that would have counted but for an allow-list or an exemption."""
