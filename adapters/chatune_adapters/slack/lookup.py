@@ -14,11 +14,11 @@ _PAGES = 10
 
 @dataclass(slots=True)
 class Found:
-    """What is there: the ts of each part, names of files, and a stream that nobody finished."""
+    """What is there: the ts of each part, names of files, and streams without an owner."""
 
     parts: dict[int, str] = field(default_factory=dict)
     files: set[str] = field(default_factory=set)
-    unfinished: str = ""
+    unfinished: list[str] = field(default_factory=list)
 
 
 def metadata(answers: str, part: int) -> Mapping[str, Any]:
@@ -30,8 +30,7 @@ async def find(web: Web, place: Place, answers: str, since: str) -> Found:
     """Return what `place` shows of the answer to `answers`, which happened at `since`.
 
     A message carries the key in its metadata. A native stream gets it only when it ends: a
-    message of the bot without metadata is a stream whose process died, and since events of one
-    conversation are answered one after the other, the last one is of this event.
+    message of the bot without metadata is a stream that runs, or whose process died.
     """
     bot = (await web.workspace(place.team)).bot_user
     found, cursor = Found(), None
@@ -69,4 +68,4 @@ def _note(found: Found, message: Mapping[str, Any], answers: str, *, in_thread: 
     elif message.get("files"):
         found.files |= {str(file.get("title") or "") for file in message["files"]}
     elif in_thread and not marked and not message.get("subtype"):
-        found.unfinished = message["ts"]
+        found.unfinished.append(message["ts"])

@@ -31,3 +31,9 @@ class Recent(Generic[K, V]):
     def pop(self, key: K) -> V | None:
         """Forget `key` and return what was kept."""
         return self._kept.pop(key, None)
+
+
+def doubt(known: Recent[K, bool], key: K) -> None:
+    """Note that it is not certain any more what is shown of an event of this process."""
+    if key in known:
+        known.put(key, False)

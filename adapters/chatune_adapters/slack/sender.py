@@ -19,7 +19,7 @@ from chatune_adapters.slack.errors import ApiRefused, Limited, refused
 from chatune_adapters.slack.ids import Place, message_key, place_of, slack_user, ts_of
 from chatune_adapters.slack.limits import POST
 from chatune_adapters.slack.lookup import Found, metadata
-from chatune_adapters.slack.memory import Recent
+from chatune_adapters.slack.memory import Recent, doubt
 from chatune_adapters.slack.private import AWAY, respond, whisper
 from chatune_adapters.slack.streaming import DEAD_STREAM, STREAM_AT_MOST, Draft, Writer
 from chatune_adapters.slack.via import read_via
@@ -35,7 +35,8 @@ _EARLIER_S = 120.0  # how far Slack's clock may be behind ours
 
 
 class SlackSender:
-    """Fulfils `Sender`. `known` holds the events that this process took in itself."""
+    """Fulfils `Sender`. `known` holds the events that this process took in, and whether it is certain what
+    is shown of them."""
 
     def __init__(
         self, web: Web, writer: Writer, drafts: Drafts[Draft], known: Recent[EventKey, bool]
@@ -68,10 +69,12 @@ class SlackSender:
         except Limited:
             raise
         except RetryLater:  # unclear, or cut short between two calls
-            self._known.pop(reply.answers)
+            doubt(self._known, reply.answers)
             raise
         except ApiRefused as error:
+            self._writer.settled(reply.answers)
             raise refused(error) from error
+        self._writer.settled(reply.answers)
         return [message_key(where.team, where.channel, ts) for where, ts in shown]
 
     async def _publicly(
@@ -86,8 +89,9 @@ class SlackSender:
             if await self._finish_stream(reply, draft):
                 await self._share(reply, place, found)
                 return [(place, draft.ts)]
-        elif found.unfinished and 0 not in found.parts:
-            found.parts[0] = found.unfinished
+        elif 0 not in found.parts:
+            stream = self._writer.stream_of(reply.answers, place, found.unfinished)
+            found.parts |= {0: stream} if stream else {}
         try:
             shown = await self._show(reply, place, found)
         except ApiRefused as error:
@@ -106,7 +110,7 @@ class SlackSender:
             if ts is None or not await self._edited(reply, place, ts, part, body):
                 ts = await self._posted(reply, place, part, body)
             shown.append((place, ts))
-            self._known.pop(reply.answers)  # were the rest to fail, this part is looked for
+            doubt(self._known, reply.answers)  # were the rest to fail, this part is looked for
         return shown
 
     async def _posted(self, reply: Reply, place: Place, part: int, body: Body) -> str:
@@ -161,7 +165,7 @@ class SlackSender:
 
     async def _found(self, reply: Reply, place: Place) -> Found:
         """Return what is shown of the reply already; nothing for an event of this process."""
-        if reply.answers in self._known:
+        if self._known.get(reply.answers):
             return Found()
         since = ts_of(reply.answers) or f"{read_via(reply.via).at - _EARLIER_S:.6f}"
         try:
@@ -173,7 +177,7 @@ class SlackSender:
     async def _share(self, reply: Reply, place: Place, found: Found) -> None:
         left = [file for file in reply.files if file.name not in found.files]
         if left:
-            self._known.pop(reply.answers)  # from here on something of it may be visible
+            doubt(self._known, reply.answers)  # from here on something of it may be visible
             await files.share(self._web, place, left)
 
     async def _opened(self, place: Place) -> Place:

@@ -4,17 +4,18 @@ Slack offers no buttons in a stream that runs; there `/stop` as a message or com
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from chatune_adapters.healing import healed
 from chatune_adapters.slack import blocks
-from chatune_adapters.slack.errors import ApiRefused, Unclear
+from chatune_adapters.slack.errors import ApiRefused, Limited, Unclear
 from chatune_adapters.slack.ids import Place, place_of, slack_user
 from chatune_adapters.slack.limits import POST
 from chatune_adapters.slack.lookup import metadata
-from chatune_adapters.slack.memory import Recent
-from chatune_adapters.slack.web import Web
+from chatune_adapters.slack.memory import Recent, doubt
+from chatune_adapters.slack.web import Answer, Web
 from chatune_core.errors import RetryLater
 from chatune_core.messages import ActionTaken, EventKey, Inbound, MessageReceived
 
@@ -34,18 +35,20 @@ class Draft:
 
 
 class Writer:
-    """Fulfils `DraftWriter`. `known` loses an event when it is unclear what is shown of it."""
+    """Fulfils `DraftWriter`. `known` says of which events it is certain what is shown."""
 
     def __init__(self, web: Web, known: Recent[EventKey, bool], *, stream: bool) -> None:
         self._web, self._known, self._stream = web, known, stream
         self._refused: Recent[tuple[str, str], bool] = Recent(1_000)
+        self._streams: Recent[str, EventKey] = Recent(10_000)
+        self._uncertain: dict[EventKey, Place] = {}
         self._statusless: Recent[str, bool] = Recent(1_000)
 
     async def begin(self, event: Inbound, text: str) -> Draft | None:
         """See DraftWriter.begin. Answers that may be private are not previewed in channels."""
         place = place_of(event.conversation)
         public = isinstance(event, MessageReceived | ActionTaken)
-        if not (public or place.direct) or event.key not in self._known:
+        if not (public or place.direct) or not self._known.get(event.key):
             return None  # unknown: something of it may be shown already
         try:
             if self._may_stream(place, text):
@@ -56,7 +59,7 @@ class Writer:
                     self._refused.put((place.team, place.channel), True)
             return await self._post(place, event, text)
         except Unclear:
-            self._known.pop(event.key)
+            doubt(self._known, event.key)
             raise
         except ApiRefused as error:
             raise _no_preview(error) from error
@@ -114,12 +117,39 @@ class Writer:
         )
         draft.streaming = False
 
+    def stream_of(self, event: EventKey, place: Place, unfinished: Sequence[str]) -> str:
+        """Return which of the streams without an owner is of `event`, or "".
+
+        Events of a conversation are answered one after the other, so it is the first of them;
+        but the answer to a later event may be streaming already, known or in doubt.
+        """
+        if event in self._known and event not in self._uncertain:
+            return next((ts for ts in unfinished if self._streams.get(ts) == event), "")
+        free = [ts for ts in unfinished if self._streams.get(ts) in (None, event)]
+        others = sum(where == place and other != event for other, where in self._uncertain.items())
+        return free[0] if len(free) > others else ""
+
+    def settled(self, event: EventKey) -> None:
+        """Be told that the answer to `event` is delivered."""
+        self._uncertain.pop(event, None)
+
     def _may_stream(self, place: Place, text: str) -> bool:
         refused = (place.team, place.channel) in self._refused
         return self._stream and bool(place.thread) and not refused and len(text) <= STREAM_AT_MOST
 
     async def _start(self, place: Place, event: Inbound, text: str) -> Draft:
-        answer = await self._web.call(
+        self._uncertain[event.key] = place  # until Slack says what has become of it
+        try:
+            answer = await self._started(place, event, text)
+        except (ApiRefused, Limited):
+            self._uncertain.pop(event.key)
+            raise
+        self._uncertain.pop(event.key)
+        self._streams.put(answer["ts"], event.key)
+        return Draft(place, answer["ts"], True, text)
+
+    async def _started(self, place: Place, event: Inbound, text: str) -> Answer:
+        return await self._web.call(
             place.team,
             "chat.startStream",
             channel=place.channel,
@@ -128,7 +158,6 @@ class Writer:
             recipient_user_id=slack_user(event.user),
             markdown_text=text,
         )
-        return Draft(place, answer["ts"], True, text)
 
     async def _post(self, place: Place, event: Inbound, text: str) -> Draft:
         body = blocks.preview(healed(text))

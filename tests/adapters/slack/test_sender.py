@@ -406,3 +406,20 @@ async def test_nothing_is_sent_while_the_platform_does_not_run(place: Place) -> 
 
     with pytest.raises(RetryLater):
         await platform.sender.deliver(reply_to(event))
+
+
+async def test_a_stream_of_a_later_answer_is_not_taken_for_an_earlier_one(place: Place) -> None:
+    place.server.faults.add(ConnectionDropped(), "chat.postMessage")
+
+    async with place.connected() as platform:
+        said, first = await _asked(place)
+        await place.mention("and?", thread=said)
+        second = await place.intake.next(MessageReceived)
+        with pytest.raises(RetryLater):
+            await platform.sender.deliver(reply_to(first, "First."))
+        platform.sender.preview(second, "Sec")
+        await _preview(place, said)
+        await _delivered(platform, reply_to(first, "First."))
+        await _delivered(platform, reply_to(second, "Second."))
+
+    assert sorted(one.text for one in place.answers(said)) == ["First.", "Second."]
