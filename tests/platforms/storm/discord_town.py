@@ -30,6 +30,10 @@ class DiscordTown:
             return person, self.server.add_thread(channel, f"thread-{number}", person)
         return person, channel
 
+    def channel(self, conversation: int) -> Channel:
+        """Return where a conversation is held."""
+        return self._places[conversation][1]
+
     @property
     def environment(self) -> dict[str, str]:
         """See Town.environment."""
@@ -38,6 +42,17 @@ class DiscordTown:
             "CHATUNE_DISCORD__TOKEN": self.server.settings.token,
             "CHATUNE_DISCORD__API_BASE": self.server.api_base,
             "CHATUNE_DISCORD__GATEWAY_URL": self.server.gateway_url,
+        }
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What tells `day_bot` where the platform is."""
+        settings = self.server.settings
+        return {
+            "platform": self.platform,
+            "token": settings.token,
+            "api_base": self.server.api_base,
+            "gateway_url": self.server.gateway_url,
         }
 
     async def say(self, conversation: int, name: str, question: str) -> None:
@@ -66,6 +81,24 @@ class DiscordTown:
             for message in self.server.messages(channel)
             if message.author is self.server.bot
         ]
+
+    async def renew(self) -> None:
+        """Ask the bot to connect anew, and wait until it has."""
+        known = self.connections()
+        self.server.faults.now(faults.AskReconnect())
+        await self.server.until(lambda: self.connections() > known)
+
+    async def quiet(self) -> None:
+        """Return when one connection is left."""
+        await self.server.until(lambda: self.server.ready_sessions == 1)
+
+    def connections(self) -> int:
+        """Return how many connections there were."""
+        return sum(connection.session_id is not None for connection in self.server.connections)
+
+    def beats(self) -> int:
+        """Return how many heartbeats came."""
+        return sum(connection.heartbeats for connection in self.server.connections)
 
     def begin_storm(self, seed: int, vigour: float) -> None:
         """See Town.begin_storm. Half of the faults of dispatches cost the connection."""
@@ -99,7 +132,9 @@ def _finished(message: Message) -> bool:
 
 
 @asynccontextmanager
-async def discord_town(conversations: int, seed: int) -> AsyncIterator[DiscordTown]:
-    settings = Settings(heartbeat_every=timedelta(seconds=2))
+async def discord_town(
+    conversations: int, seed: int, beat_s: float = 2.0
+) -> AsyncIterator[DiscordTown]:
+    settings = Settings(heartbeat_every=timedelta(seconds=beat_s), sent_per_minute=100_000)
     async with DiscordServer.open(settings) as server:
         yield DiscordTown(server, conversations)

@@ -23,12 +23,17 @@ def question(name: str, random: random.Random) -> str:
 
 def answer_to(asked: str) -> str:
     """Return the whole answer to a question."""
-    return "".join(_pieces(asked)[0]).strip()
+    return "".join(pieces_of(asked)).strip()
 
 
 def sentences(text: str) -> list[tuple[str, int]]:
     """Return of which answer, and which of its, the whole sentences in `text` are."""
     return [(name, int(number)) for number, name in _SAID.findall(text)]
+
+
+def pieces_of(asked: str) -> list[str]:
+    """Return the answer as the model gives it, one sentence after the other."""
+    return _pieces(asked)[0]
 
 
 def _pieces(asked: str) -> tuple[list[str], float]:

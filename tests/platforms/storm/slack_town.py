@@ -3,8 +3,10 @@
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from chatune_adapters.testing.slack import Channel, Message, SlackServer, Timing, User, whole_storm
+from fakes.wire import until
 from platforms.storm.judge import Said, Shown
 
 _TIMING = Timing(retries=(0.0, 2.0, 5.0, 10.0, 20.0, 40.0), warning_lasts=1.0, refresh_lasts=1.0)
@@ -31,6 +33,10 @@ class SlackTown:
             return person, self.server.dm_with(person)
         return person, self.server.add_channel(self._team, f"channel-{number}")
 
+    def channel(self, conversation: int) -> Channel:
+        """Return where a conversation is held."""
+        return self._places[conversation][1]
+
     @property
     def environment(self) -> dict[str, str]:
         """See Town.environment."""
@@ -39,6 +45,17 @@ class SlackTown:
             "CHATUNE_SLACK__APP_TOKEN": self._team.app_token,
             "CHATUNE_SLACK__BOT_TOKEN": self._team.bot_token,
             "CHATUNE_SLACK__API_BASE": self.server.api_base,
+        }
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What tells `day_bot` where the platform is."""
+        team = self._team
+        return {
+            "platform": self.platform,
+            "app_token": team.app_token,
+            "bot_token": team.bot_token,
+            "api_base": self.server.api_base,
         }
 
     async def say(self, conversation: int, name: str, question: str) -> None:
@@ -95,6 +112,21 @@ class SlackTown:
             str(number) if number % 5 in (2, 3) else f"{number}:{message.thread_ts or message.ts}"
         )
 
+    async def renew(self) -> None:
+        """Ask the bot to connect anew, and wait until it has."""
+        known = self.connections()
+        await self.server.sockets.disconnect("refresh_requested")
+        while self.connections() == known:
+            await self.server.sockets.wait_for_next()
+
+    async def quiet(self) -> None:
+        """Return when one connection is left."""
+        await until(lambda: len(self.server.sockets.open) == 1)
+
+    def connections(self) -> int:
+        """Return how many connections there were."""
+        return sum(one.change == "opened" for one in self.server.log.sockets())
+
     def begin_storm(self, seed: int, vigour: float) -> None:
         """See Town.begin_storm. The dice are those that the server was opened with."""
         self.server.faults.storm(vigour / _AT_ONCE)
@@ -124,6 +156,9 @@ def _finished(message: Message) -> bool:
 
 
 @asynccontextmanager
-async def slack_town(conversations: int, seed: int) -> AsyncIterator[SlackTown]:
-    async with SlackServer.open(seed=seed, timing=_TIMING) as server:
+async def slack_town(
+    conversations: int, seed: int, beat_s: float = 30.0
+) -> AsyncIterator[SlackTown]:
+    timing = replace(_TIMING, ping_every=beat_s)
+    async with SlackServer.open(seed=seed, timing=timing) as server:
         yield SlackTown(server, conversations)
