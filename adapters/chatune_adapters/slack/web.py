@@ -96,10 +96,14 @@ class Web:
             self.limits.rest(team, method, channel, error.after)
             raise
         except ApiRefused as error:
-            if error.code in DEAD_TOKEN:
-                self._clients.pop(workspace.token, None)
-                self.workspaces.forget(team)
-            raise
+            if error.code not in DEAD_TOKEN:
+                raise
+            self._clients.pop(workspace.token, None)
+            self.workspaces.forget(team)
+            again = await self.workspace(team)  # the app may have been installed anew
+            if again.token == workspace.token:
+                raise
+            return await self.call_with(again.token, method, **arguments)
 
     async def call_with(self, token: str, method: str, /, **arguments: object) -> Answer:
         """Call a method with a token, outside the limits. Raises as `call`."""

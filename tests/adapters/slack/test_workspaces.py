@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
+import anyio
+import anyio.lowlevel
 import pytest
 from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
 
@@ -14,6 +16,7 @@ from chatune_adapters.slack.installations import Installations, States
 from chatune_adapters.slack.platform import SlackPlatform
 from chatune_adapters.slack.settings import SlackSettings
 from chatune_adapters.testing.slack import Team
+from chatune_adapters.testing.slack.api_auth import retire_token
 from chatune_core.errors import DeliveryRefused
 from chatune_core.messages import BotRemoved, MessageReceived
 from chatune_core.ports import Files, KeyValues, Sender
@@ -86,6 +89,21 @@ async def test_an_uninstalled_workspace_leaves_no_token_and_the_others_stay(plac
     assert place.answers(said) == []
     assert place.team.bot_token not in str(place.store.values)
     assert other.bot_token in str(place.store.values)
+
+
+async def test_a_workspace_that_installs_anew_is_answered_with_the_new_token(place: Place) -> None:
+    async with place.connected(**_many(place)) as platform:
+        await _install(place, platform, place.team)
+        said = await place.mention("hello")
+        event = await place.intake.next(MessageReceived)
+        platform.sender.preview(event, "Hel")
+        while not place.answers(said):
+            await anyio.lowlevel.checkpoint()
+        retire_token(place.server.site.world, place.team, "token_revoked")
+        await _install(place, platform, place.team)
+        await platform.sender.deliver(reply_to(event))
+
+    assert [one.text for one in place.answers(said)] == ["Hello."]
 
 
 async def test_an_installation_under_a_state_that_was_not_given_out_is_refused(
