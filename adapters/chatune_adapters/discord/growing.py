@@ -26,6 +26,10 @@ class Growing:
         if len(self._messages) > _REMEMBERED:
             self._messages.popitem(last=False)
 
+    def is_posting(self, conversation: ConversationId) -> bool:
+        """Return whether a first preview is on its way there: two could overtake each other."""
+        return (conversation, BEING_POSTED) in self._messages.values()
+
     def end(self, event: EventKey) -> None:
         """Note that the answer to `event` is finished."""
         self._messages.pop(event, None)

@@ -123,6 +123,10 @@ class DiscordSender:
         outlet = await self._outlet(event.key, channel_of(event.conversation), via)
         body = message_body(_unfinished(text), [STOP], unfinished=True)
         if isinstance(outlet, ChannelOutlet):
+            if self._growing.is_posting(event.conversation):
+                raise RetryLater("another answer is just being posted", _MOMENT)
+            if self._growing.after(event.conversation, event.key):
+                raise RetryLater("a later answer is shown already", timedelta(seconds=1))
             self._growing.add(event.conversation, event.key)
         message = NOBODY_KNOWS
         try:

@@ -215,3 +215,36 @@ async def test_a_later_answer_does_not_grow_above_an_earlier_one_that_is_held_up
             await at.server.until(lambda: len(at.shown()) == 2)
 
             assert [message.content for message in at.shown()] == ["1", "growing"]
+
+
+async def test_first_previews_do_not_overtake_each_other() -> None:
+    async with place() as at:
+        intake = RecordingIntake()
+        async with running(at, intake) as platform:
+            await at.server.say(at.ann, at.channel, f"{at.mention} one")
+            await at.server.say(at.ann, at.channel, f"{at.mention} two")
+            first, second = await intake.until(2)
+            at.server.faults.add(faults.Slow(0.1), on=POST)
+            platform.sender.preview(first, "growing first")
+            platform.sender.preview(second, "growing second")
+            await at.server.until(lambda: len(at.shown()) == 2)
+
+            assert [m.content for m in at.shown()] == ["growing first", "growing second"]
+
+
+async def test_a_preview_that_came_too_early_makes_room_for_the_reply_above_it() -> None:
+    async with place() as at:
+        intake = RecordingIntake()
+        async with running(at, intake) as platform:
+            await at.server.say(at.ann, at.channel, f"{at.mention} one")
+            await at.server.say(at.ann, at.channel, f"{at.mention} two")
+            first, second = await intake.until(2)
+            platform.sender.preview(second, "growing")
+            await at.server.until(lambda: len(at.shown()) == 1)
+            with pytest.raises(RetryLater):  # the answer to the preview's call is on its way
+                await platform.sender.deliver(reply_to(first, "1"))
+            await anyio.sleep(0.05)
+            await platform.sender.deliver(reply_to(first, "1"))
+            await platform.sender.deliver(reply_to(second, "2"))
+
+            assert [message.content for message in at.shown()] == ["1", "2"]
