@@ -101,7 +101,7 @@ class SlackPlatform:
             self._connect_ways_in(web, receiver)
             await tasks.start(drafts.run)
             tasks.start_soon(self._sweep, threads)
-            self._sender.open(SlackSender(web, writer, drafts, self._known))
+            self._sender.open(SlackSender(web, writer, drafts, self._known, threads))
             self._files.open(SlackFiles(self._settings, web))
             try:
                 for way in self._ways_in:

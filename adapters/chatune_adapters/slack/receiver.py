@@ -124,7 +124,7 @@ class Receiver:
             await self._threads.remove(place.team)
         await self._store(found.event)
         if in_thread:
-            await self._threads.join(place)
+            self._threads.note(place)
 
     async def _slash(self, body: Json) -> Ack:
         try:

@@ -22,6 +22,7 @@ from chatune_adapters.slack.lookup import Found, metadata
 from chatune_adapters.slack.memory import Recent, doubt
 from chatune_adapters.slack.private import AWAY, respond, whisper
 from chatune_adapters.slack.streaming import DEAD_STREAM, STREAM_AT_MOST, Draft, Writer
+from chatune_adapters.slack.threads import Threads
 from chatune_adapters.slack.via import read_via
 from chatune_adapters.slack.web import Web
 from chatune_core.errors import RetryLater
@@ -39,9 +40,15 @@ class SlackSender:
     is shown of them."""
 
     def __init__(
-        self, web: Web, writer: Writer, drafts: Drafts[Draft], known: Recent[EventKey, bool]
+        self,
+        web: Web,
+        writer: Writer,
+        drafts: Drafts[Draft],
+        known: Recent[EventKey, bool],
+        threads: Threads,
     ) -> None:
         self._web, self._writer, self._drafts, self._known = web, writer, drafts, known
+        self._threads = threads
         self._direct: Recent[str, str] = Recent(_PEOPLE)
 
     @property
@@ -75,6 +82,7 @@ class SlackSender:
             self._writer.settled(reply.answers)
             raise refused(error) from error
         self._writer.settled(reply.answers)
+        await self._joined(place)
         return [message_key(where.team, where.channel, ts) for where, ts in shown]
 
     async def _publicly(
@@ -202,6 +210,12 @@ class SlackSender:
             person = await self._opened(Place(place.team, slack_user(reply.user)))
             await self._share(reply, person, await self._found(reply, person))
         return shown
+
+    async def _joined(self, place: Place) -> None:
+        try:
+            await self._threads.join(place)
+        except RetryLater as error:  # the reply is there, and that counts
+            logger.warning("a thread is followed until the next start only: %s", error)
 
     async def _delete(self, place: Place, ts: str) -> None:
         try:

@@ -47,9 +47,12 @@ async def test_what_does_not_name_the_bot_is_none_of_its_business(place: Place) 
 async def test_a_thread_that_the_bot_takes_part_in_is_followed_after_a_restart_too(
     place: Place,
 ) -> None:
-    async with place.connected():
+    async with place.connected() as platform:
         said = await place.mention("hello")
         first = await place.intake.next(MessageReceived)
+        await place.server.say(place.ada, place.channel, "hurry", thread=said)
+        await place.intake.next(MessageReceived)
+        await platform.sender.deliver(reply_to(first))
 
     async with place.connected():
         await place.server.say(place.ada, place.channel, "and then?", thread=said)
@@ -260,9 +263,10 @@ async def test_what_the_bot_writes_itself_does_not_come_back(place: Place) -> No
 
 
 async def test_an_uninstall_deletes_what_was_kept_and_tells_the_core(place: Place) -> None:
-    async with place.connected():
+    async with place.connected() as platform:
         await place.mention("hello")
-        await place.intake.next(MessageReceived)
+        event = await place.intake.next(MessageReceived)
+        await platform.sender.deliver(reply_to(event))
         await place.server.settled()
         kept = dict(place.store.values)
         await place.server.uninstall(place.team)
