@@ -1,51 +1,26 @@
 """One message to one reply, read top to bottom; there is no other path to the model."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chatune_core.attachments import read_texts
 from chatune_core.commands import Answer
-from chatune_core.errors import InvalidInput, QueueFull
+from chatune_core.completing import Completer, Completion
+from chatune_core.errors import InvalidInput
 from chatune_core.generation.requests import (
     ChatMessage,
-    Delta,
-    Finished,
-    GenerationRequest,
-    Priority,
-    Queued,
-    RequestId,
     Sampling,
 )
 from chatune_core.messages import EventKey, Inbound, MessageReceived, Turn
-from chatune_core.outcomes import GenerationMade, TurnReplaced, TurnSaid
-from chatune_core.ports import Files, Generator, History, Sender
+from chatune_core.moderation.answers import noted
+from chatune_core.outcomes import Audited, GenerationMade, TurnReplaced, TurnSaid
+from chatune_core.ports import Files, Generator, History, Moderation, Sender
 from chatune_core.prompt import Prompt, build_prompt
 from chatune_core.settings import CoreSettings
 from chatune_core.stop import Stop
 
-NOTHING_SAID = "I have no answer to that. Please try again, or say it in other words."
 _VARIED = 0.7  # the least temperature at which "again" says something else
-_ENDINGS = {
-    "stop": "",
-    "length": " …",
-    "deadline": "\n\n(Cut short: this took too long.)",
-    "stopped": "\n\n(Stopped.)",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """What the model said, and how it came about; `finished` is None if it was stopped."""
-
-    text: str
-    finished: Finished | None
-
-    @property
-    def finish(self) -> str:
-        """Return the `FinishReason`, or "stopped"."""
-        return self.finished.reason if self.finished else "stopped"
 
 
 class Pipeline:
@@ -58,13 +33,14 @@ class Pipeline:
         default_model: str,
         sender_of: Callable[[Inbound], Sender],
         files_of: Callable[[Inbound], Files | None],
+        moderation: Moderation | None,
         settings: CoreSettings,
         now: Callable[[], datetime],
     ) -> None:
         """Use `generators` by configured name; `default_model` is one of them."""
         self._history, self._generators, self._default = history, generators, default_model
-        self._sender_of, self._files_of = sender_of, files_of
-        self._settings, self._now = settings, now
+        self._files_of, self._settings, self._now = files_of, settings, now
+        self._completer = Completer(sender_of, moderation, settings)
 
     async def reply_to(self, message: MessageReceived, stop: Stop) -> Answer:
         """Return the answer to `message` with what is to be recorded, previewing it on the way.
@@ -81,13 +57,11 @@ class Pipeline:
         turns = await self._history.recent(message.conversation, self._settings.history_turns)
         question = Turn(message.key, message.conversation, message.user, "user", asked, message.at)
         made = await self._make(message, turns, question, self._settings.sampling, stop)
-        effects = [TurnSaid(question), *([TurnSaid(made.turn)] if made.turn else [])]
         shown = "\n\n".join(part for part in (made.shown, attached.notice) if part)
-        return Answer(
-            shown,
-            effects=(*effects, made.provenance) if made.turn else (),
-            rateable=made.turn is not None,
-        )
+        if made.turn is None:
+            return Answer(shown, effects=made.decisions)
+        said = (TurnSaid(question), TurnSaid(made.turn), made.provenance)
+        return Answer(shown, effects=(*said, *made.decisions), rateable=True)
 
     async def again(self, event: Inbound, answered: EventKey, stop: Stop) -> Answer:
         """Return another answer to the question that `answered` was the answer to.
@@ -107,8 +81,10 @@ class Pipeline:
         sampling = self._settings.sampling
         varied = replace(sampling, seed=None, temperature=max(sampling.temperature, _VARIED))
         made = await self._make(event, before, question, varied, stop)
-        effects = (TurnReplaced(made.turn), made.provenance) if made.turn else ()
-        return Answer(made.shown, effects=effects, rateable=made.turn is not None)
+        if made.turn is None:
+            return Answer(made.shown, effects=made.decisions)
+        said = (TurnReplaced(made.turn), made.provenance)
+        return Answer(made.shown, effects=(*said, *made.decisions), rateable=True)
 
     async def ask(self, event: Inbound, text: str, stop: Stop, *, private: bool) -> str:
         """Return the model's answer to `text` alone.
@@ -118,7 +94,10 @@ class Pipeline:
         generator = await self._generator_for(event)
         prompt = self._prompt(generator, (), text)
         sampling = self._settings.sampling
-        return _shown(await self._complete(generator, prompt, event, sampling, stop, quiet=private))
+        completion = await self._completer.complete(
+            generator, prompt, text, event, sampling, stop, quiet=private
+        )
+        return completion.shown
 
     async def _make(
         self,
@@ -130,13 +109,19 @@ class Pipeline:
     ) -> "_Made":
         generator = await self._generator_for(event)
         prompt = self._prompt(generator, before, question.text)
-        completion = await self._complete(generator, prompt, event, sampling, stop)
-        said, at = completion.text.strip(), self._now()
+        completion = await self._completer.complete(
+            generator, prompt, question.text, event, sampling, stop
+        )
+        said, at = completion.said, self._now()
         turn = replace(question, role="assistant", text=said, at=at) if said else None
         provenance = _provenance(
             event, question.event, generator, sampling, prompt.messages, completion, at
         )
-        return _Made(_shown(completion), turn, provenance)
+        decisions = tuple(
+            Audited(noted(verdict, action, event.key, at))
+            for action, verdict in completion.decisions
+        )
+        return _Made(completion.shown, turn, provenance, decisions)
 
     def _prompt(self, generator: Generator, before: Sequence[Turn], text: str) -> Prompt:
         return build_prompt(
@@ -152,49 +137,6 @@ class Pipeline:
         chosen = await self._history.chosen_model(event.conversation)
         return self._generators.get(chosen or "", self._generators[self._default])
 
-    async def _complete(
-        self,
-        generator: Generator,
-        prompt: Prompt,
-        event: Inbound,
-        sampling: Sampling,
-        stop: Stop,
-        *,
-        quiet: bool = False,
-    ) -> Completion:
-        sender = self._sender_of(event)
-        sender.waiting(event, 0)
-        text, finished = "", None
-        request = self._request(prompt, event, sampling)
-        try:
-            with stop.watched():
-                async with aclosing(generator.stream(request)) as events:
-                    async for item in events:
-                        match item:
-                            case Delta():
-                                text += item.text
-                                if not quiet:
-                                    sender.preview(event, text)
-                            case Queued():
-                                sender.waiting(event, item.position)
-                            case Finished():
-                                finished = item
-        except QueueFull as full:
-            sender.waiting(event, full.waiting + 1)
-            raise
-        return Completion(text, finished)
-
-    def _request(self, prompt: Prompt, event: Inbound, sampling: Sampling) -> GenerationRequest:
-        return GenerationRequest(
-            RequestId(event.key),
-            prompt.messages,
-            replace(sampling, max_tokens=prompt.completion_tokens),
-            event.user,
-            event.conversation,
-            Priority.INTERACTIVE,
-            self._settings.deadline,
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class _Made:
@@ -203,11 +145,7 @@ class _Made:
     shown: str
     turn: Turn | None
     provenance: GenerationMade
-
-
-def _shown(completion: Completion) -> str:
-    said, finish = completion.text.strip(), completion.finish
-    return ((said or ("" if finish != "stop" else NOTHING_SAID)) + _ENDINGS[finish]).strip()
+    decisions: tuple[Audited, ...]
 
 
 def _provenance(

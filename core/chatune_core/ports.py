@@ -24,6 +24,7 @@ from chatune_core.messages import (
     Turn,
     UserId,
 )
+from chatune_core.moderation.verdicts import Role, Verdict
 from chatune_core.outcomes import AuditEntry, Outcome
 from chatune_core.privacy import ErasureReceipt, PersonalRecord, Purpose
 
@@ -149,6 +150,16 @@ class History(Protocol):
 
     async def chosen_model(self, conversation: ConversationId) -> str | None:
         """Return the model last chosen for the conversation, or None for the default."""
+        ...
+
+
+class Moderation(Protocol):
+    """Judges texts."""
+
+    async def check(
+        self, text: str, role: Role, conversation: ConversationId, user: UserId
+    ) -> Verdict:
+        """Return the verdict on `text`, said as `role` in `conversation` by `user`."""
         ...
 
 

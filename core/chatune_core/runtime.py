@@ -28,7 +28,16 @@ from chatune_core.messages import (
 )
 from chatune_core.outcomes import Outcome
 from chatune_core.pipeline import Pipeline
-from chatune_core.ports import Files, Generator, History, Inbox, Ledger, Outbox, Sender
+from chatune_core.ports import (
+    Files,
+    Generator,
+    History,
+    Inbox,
+    Ledger,
+    Moderation,
+    Outbox,
+    Sender,
+)
 from chatune_core.ratings import Ratings
 from chatune_core.settings import CoreSettings
 from chatune_core.signal import Signal
@@ -57,6 +66,7 @@ class Runtime:
         bot: Bot,
         settings: CoreSettings,
         now: Callable[[], datetime],
+        moderation: Moderation | None = None,
         prefix: str = "/",
     ) -> None:
         """Use `senders` and `files` by platform: a `ConversationId` before its first colon."""
@@ -66,7 +76,14 @@ class Runtime:
         self._stop_line = f"{prefix}stop"
         builtins = Builtins(self.commands, history, generators, default_model, now)
         pipeline = Pipeline(
-            history, generators, default_model, self._sender_of, self._files_of, settings, now
+            history,
+            generators,
+            default_model,
+            self._sender_of,
+            self._files_of,
+            moderation,
+            settings,
+            now,
         )
         ratings = Ratings(history, pipeline, settings, now)
         dispatch = Dispatch(

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from chatune_core.bots import Bot
 from chatune_core.messages import Inbound
-from chatune_core.ports import Generator
+from chatune_core.ports import Generator, Moderation
 from chatune_core.runtime import Runtime
 from chatune_core.settings import CoreSettings
 from chatune_storage.memory import memory_stores
@@ -49,6 +49,7 @@ def make_world(
     wrap: Callable[[Stores], Stores] = lambda stores: stores,
     lease_for: timedelta = timedelta(seconds=60),
     plain: bool = False,
+    moderation: Moderation | None = None,
 ) -> World:
     """Build a bot whose only model is `model`, called "small".
 
@@ -69,5 +70,6 @@ def make_world(
         bot=bot or Bot(),
         settings=settings or CoreSettings(poll=timedelta(seconds=0.01), lease_for=lease_for),
         now=clock,
+        moderation=moderation,
     )
     return World(runtime, stores, model, platform, files, clock)

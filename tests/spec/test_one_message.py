@@ -5,11 +5,11 @@ from datetime import timedelta
 import anyio
 import pytest
 
+from chatune_core.completing import NOTHING_SAID
 from chatune_core.dispatch import EMPTY
 from chatune_core.errors import DeliveryRefused, GenerationFailed, QueueFull, RetryLater
 from chatune_core.generation.requests import ChatMessage, Queued
 from chatune_core.messages import ConversationId, EventKey, StopRequested, UserId
-from chatune_core.pipeline import NOTHING_SAID
 from chatune_core.settings import CoreSettings
 from chatune_core.worker import APOLOGY
 from fakes.generator import ScriptedGenerator

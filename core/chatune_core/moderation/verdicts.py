@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 class Category(enum.Enum):
@@ -74,5 +74,12 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
     policy: str = ""
     model: str = ""
-    exempt: tuple[str, ...] = field(default=())
+    exempt: tuple[str, ...] = ()
     """Rules that would have counted but for an allow-list or an exemption."""
+    shadow: bool = False
+    """Whether the policy only watches for now."""
+
+    @property
+    def acts(self) -> bool:
+        """Return whether something is to be done at once."""
+        return self.level is Level.ACT and not self.shadow

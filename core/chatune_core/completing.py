@@ -1,0 +1,191 @@
+"""One completion: asked, previewed while it grows, and moderated on both sides."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from chatune_core.errors import QueueFull
+from chatune_core.generation.requests import (
+    Delta,
+    Finished,
+    GenerationEvent,
+    GenerationRequest,
+    Priority,
+    Queued,
+    RequestId,
+    Sampling,
+)
+from chatune_core.messages import Inbound
+from chatune_core.moderation.answers import WITHHELD, refusal
+from chatune_core.moderation.screen import Screen, Withheld
+from chatune_core.moderation.verdicts import Level, Role, Verdict
+from chatune_core.ports import Generator, Moderation, Sender
+from chatune_core.prompt import Prompt
+from chatune_core.settings import CoreSettings
+from chatune_core.stop import Stop
+
+NOTHING_SAID = "I have no answer to that. Please try again, or say it in other words."
+_ENDINGS = {
+    "stop": "",
+    "length": " …",
+    "deadline": "\n\n(Cut short: this took too long.)",
+    "stopped": "\n\n(Stopped.)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What the model said, and how it came about; `finished` is None if it was stopped.
+
+    `refused` is the verdict on a question that was not answered, `withheld` that on an answer
+    that is not shown; `noticed` are milder ones, by what they are about.
+    """
+
+    text: str = ""
+    finished: Finished | None = None
+    refused: Verdict | None = None
+    withheld: Verdict | None = None
+    noticed: tuple[tuple[str, Verdict], ...] = ()
+
+    @property
+    def said(self) -> str:
+        """Return what may be shown and remembered of the text."""
+        return "" if self.refused or self.withheld else self.text.strip()
+
+    @property
+    def finish(self) -> str:
+        """Return the `FinishReason`, or "stopped"."""
+        return self.finished.reason if self.finished else "stopped"
+
+    @property
+    def shown(self) -> str:
+        """Return what the person reads."""
+        if self.refused is not None:
+            return refusal(self.refused)
+        if self.withheld is not None:
+            return WITHHELD
+        nothing = "" if self.finish != "stop" else NOTHING_SAID
+        return ((self.said or nothing) + _ENDINGS[self.finish]).strip()
+
+    @property
+    def decisions(self) -> tuple[tuple[str, Verdict], ...]:
+        """Return every verdict that is to be on record, by the action that followed."""
+        done = (("question refused", self.refused), ("answer withheld", self.withheld))
+        return (*((what, verdict) for what, verdict in done if verdict), *self.noticed)
+
+
+class Completer:
+    """Asks models; shows what may be shown."""
+
+    def __init__(
+        self,
+        sender_of: Callable[[Inbound], Sender],
+        moderation: Moderation | None,
+        settings: CoreSettings,
+    ) -> None:
+        self._sender_of, self._moderation, self._settings = sender_of, moderation, settings
+
+    async def complete(
+        self,
+        generator: Generator,
+        prompt: Prompt,
+        asked: str,
+        event: Inbound,
+        sampling: Sampling,
+        stop: Stop,
+        *,
+        quiet: bool = False,
+    ) -> Completion:
+        """Return the answer to `asked`, previewed as the answer to `event` unless `quiet`.
+
+        Raises:
+            RetryLater, GenerationFailed: see Generator.stream.
+        """
+        sender = self._sender_of(event)
+        sender.waiting(event, 0)
+        question = await self._check(asked, Role.USER, event)
+        if question is not None and question.acts:
+            return Completion(refused=question)
+        screen = self._screen(event)
+        growing = _Growing(sender, event, screen, quiet=quiet)
+        try:
+            await growing.follow(generator.stream(self._request(prompt, event, sampling)), stop)
+        except Withheld as withheld:
+            return Completion(growing.text, growing.finished, withheld=withheld.verdict)
+        answer = screen.noticed if screen is not None else None
+        noticed = (("question", question), ("answer", answer))
+        kept = tuple((what, verdict) for what, verdict in noticed if verdict is not None)
+        return Completion(growing.text, growing.finished, noticed=kept)
+
+    def _screen(self, event: Inbound) -> Screen | None:
+        if self._moderation is None:
+            return None
+        return Screen(lambda passage: self._judged(passage, Role.ASSISTANT, event))
+
+    async def _check(self, text: str, role: Role, event: Inbound) -> Verdict | None:
+        """Return a verdict that somebody may want to know of."""
+        if self._moderation is None:
+            return None
+        verdict = await self._judged(text, role, event)
+        return verdict if verdict.level is not Level.ALLOW else None
+
+    async def _judged(self, text: str, role: Role, event: Inbound) -> Verdict:
+        assert self._moderation is not None
+        return await self._moderation.check(text, role, event.conversation, event.user)
+
+    def _request(self, prompt: Prompt, event: Inbound, sampling: Sampling) -> GenerationRequest:
+        return GenerationRequest(
+            RequestId(event.key),
+            prompt.messages,
+            replace(sampling, max_tokens=prompt.completion_tokens),
+            event.user,
+            event.conversation,
+            Priority.INTERACTIVE,
+            self._settings.deadline,
+        )
+
+
+class _Growing:
+    """The text so far, and as much of it as may be seen."""
+
+    def __init__(
+        self, sender: Sender, event: Inbound, screen: Screen | None, *, quiet: bool
+    ) -> None:
+        self._sender, self._event, self._screen, self._quiet = sender, event, screen, quiet
+        self._seen = 0
+        self.text = ""
+        self.finished: Finished | None = None
+
+    async def follow(self, events: AsyncGenerator[GenerationEvent, None], stop: Stop) -> None:
+        """Take in what the model says until it ends or is stopped; then check the whole.
+
+        Raises:
+            Withheld: it must not be shown.
+            QueueFull: the model has no room; the person was told.
+        """
+        try:
+            with stop.watched():
+                async with aclosing(events):
+                    async for item in events:
+                        await self._take(item)
+        except QueueFull as full:
+            self._sender.waiting(self._event, full.waiting + 1)
+            raise
+        if self._screen is not None:
+            await self._screen.whole(self.text)
+
+    async def _take(self, item: GenerationEvent) -> None:
+        match item:
+            case Delta():
+                self.text += item.text
+                await self._show()
+            case Queued():
+                self._sender.waiting(self._event, item.position)
+            case Finished():
+                self.finished = item
+
+    async def _show(self) -> None:
+        shown = self.text if self._screen is None else await self._screen.shown(self.text)
+        if len(shown) > self._seen and not self._quiet:
+            self._seen = len(shown)
+            self._sender.preview(self._event, shown)
