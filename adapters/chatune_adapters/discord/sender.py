@@ -143,10 +143,12 @@ class DiscordSender:
         self, key: EventKey, outlet: Outlet, via: Via | None, body: Body
     ) -> str:
         if isinstance(outlet, ChannelOutlet) and key not in self._taken:
-            found = (await self._look(key, outlet, via)).parts
-            if found:
-                await outlet.edit(found[0], body, spare=True)
-                return found[0]
+            found = await self._look(key, outlet, via)
+            if found.parts:
+                await outlet.edit(found.parts[0], body, spare=True)
+                return found.parts[0]
+            if found.unfinished:
+                raise RetryLater("a later answer is shown already", timedelta(seconds=1))
         return await outlet.post(nonce_of(key, 0), body, first=True, spare=True)
 
     async def update(self, draft: Draft, text: str) -> None:

@@ -24,13 +24,10 @@ class MemoryKeyValues:
         self.values: dict[str, str] = {}
         self._changed = anyio.Event()
 
-    async def bookmarked(self) -> str:
-        """Wait until the bookmark moves; return it."""
-        before = self.values.get("discord:bookmark")
-        while (now := self.values.get("discord:bookmark")) == before:
+    async def bookmarked(self, said: Message) -> None:
+        """Wait until the bookmark is behind `said`."""
+        while self.values.get("discord:bookmark", "") <= said.at.isoformat():
             await self._changed.wait()
-        assert now is not None
-        return now
 
     async def get(self, name: str) -> str | None:
         return self.values.get(name)

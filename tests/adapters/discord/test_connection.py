@@ -70,7 +70,7 @@ async def test_what_was_said_while_the_process_was_dead_is_answered_in_order() -
             dm = at.server.dm_with(at.ann)
             await at.server.say(at.ann, dm, "known from now on")
             await intake.until(2)
-            await at.store.bookmarked()
+            await at.store.bookmarked(at.server.messages(at.channel)[0])
         for number in range(150):
             await at.server.say(at.ann, at.channel, f"{at.mention} gap {number}")
         await at.server.say(at.ann, second, f"{at.mention} elsewhere")
@@ -106,7 +106,7 @@ async def test_the_bookmark_stays_before_what_could_not_be_stored() -> None:
         intake = RecordingIntake()
         async with running(at, intake):
             await heard(at, intake, 0)
-            await at.store.bookmarked()
+            await at.store.bookmarked(at.server.messages(at.channel)[0])
             intake.outage = 1_000_000
             lost = await at.server.say(at.ann, at.channel, f"{at.mention} lost?")
             await anyio.sleep(0.3)
@@ -123,7 +123,7 @@ async def test_a_gap_is_read_again_when_reading_it_fails() -> None:
         intake = RecordingIntake()
         async with running(at, intake):
             await heard(at, intake, 0)
-            await at.store.bookmarked()
+            await at.store.bookmarked(at.server.messages(at.channel)[0])
         await at.server.say(at.ann, at.channel, f"{at.mention} 1")
         reading = f"GET /channels/{at.channel.id}/messages"
         at.server.faults.add(faults.Refuse(500), on=reading)
@@ -140,7 +140,7 @@ async def test_a_channel_that_may_not_be_read_stops_no_other() -> None:
         intake = RecordingIntake()
         async with running(at, intake):
             await heard(at, intake, 0)
-            await at.store.bookmarked()
+            await at.store.bookmarked(at.server.messages(at.channel)[0])
         await at.server.say(at.ann, at.channel, f"{at.mention} hidden")
         await at.server.say(at.ann, second, f"{at.mention} 1")
         refused = faults.Refuse(403, 50001, "Missing Access")
@@ -285,7 +285,7 @@ async def test_a_large_bot_is_sharded_and_hears_every_server_and_direct_messages
             events = await intake.until(3)
             assert sorted(texts(events)) == ["apples", "roses", "us"]
             assert len(at.server.connections) == 2
-            await at.store.bookmarked()
+            await at.store.bookmarked(at.server.messages(at.channel)[0])
             at.server.faults.now(faults.Invalidate())
             await at.server.say(at.ann, apples, f"{at.mention} pears")
             with anyio.fail_after(30):
