@@ -1,6 +1,6 @@
 import logging
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import anyio
 import pytest
@@ -15,10 +15,11 @@ from adapters.discord.rig import (
     utc_now,
 )
 from chatune_adapters.discord.errors import bad_token
+from chatune_adapters.discord.lanes import Lanes, Work
 from chatune_adapters.discord.platform import DiscordPlatform
 from chatune_adapters.testing.discord import Intent, faults
 from chatune_core.errors import ConfigurationError
-from chatune_core.messages import Inbound
+from chatune_core.messages import ConversationId, Inbound
 
 pytestmark = pytest.mark.anyio
 
@@ -250,6 +251,49 @@ async def test_an_intent_that_is_switched_off_while_the_bot_runs_is_named() -> N
         )
 
         assert "Message Content Intent" in str(error)
+
+
+async def test_a_gateway_that_closes_for_good_is_explained() -> None:
+    async with place() as at:
+        error = await ended_by(at, lambda: at.server.faults.now(faults.CloseWith(4013)))
+
+        assert "4013" in str(error)
+
+
+async def test_a_lane_that_is_full_is_read_again_from_discord() -> None:
+    done: list[int] = []
+    recovered = anyio.Event()
+    gate = anyio.Event()
+    name = ConversationId("discord:1:2")
+
+    def recover(conversation: ConversationId, since: datetime) -> Work:
+        assert (conversation, since) == (name, utc.replace(microsecond=1000))
+
+        async def read() -> None:
+            recovered.set()
+
+        return read
+
+    def work(number: int) -> Work:
+        async def do() -> None:
+            await gate.wait()
+            done.append(number)
+
+        return do
+
+    utc = datetime(2026, 1, 1, tzinfo=UTC)
+    lanes = Lanes(recover)
+    async with anyio.create_task_group() as tasks:
+        lanes.begin(tasks)
+        for number in range(1005):
+            lanes.put(name, utc.replace(microsecond=number), work(number))
+        assert lanes.oldest == utc
+        gate.set()
+        with anyio.fail_after(5):
+            await recovered.wait()
+
+    assert done == list(range(1000))
+    assert lanes.oldest is None
 
 
 async def test_a_token_that_is_revoked_while_the_bot_runs_is_named() -> None:

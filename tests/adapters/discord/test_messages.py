@@ -7,6 +7,7 @@ from adapters.discord.rig import RecordingIntake, as_message, dispatched, place,
 from chatune_adapters.testing.discord import Intent, faults
 from chatune_core.errors import InvalidInput
 from chatune_core.messages import (
+    Attachment,
     BotRemoved,
     Button,
     File,
@@ -189,6 +190,13 @@ async def test_a_file_that_is_larger_than_it_said_is_refused_at_the_limit() -> N
 
             with pytest.raises(InvalidInput):
                 await platform.files.read(replace(file, size_bytes=1), 1000)
+
+
+async def test_a_file_that_is_gone_is_named() -> None:
+    async with place() as at, running(at, RecordingIntake()) as platform:
+        gone = Attachment("old.txt", "text/plain", 5, f"{at.server.cdn}/attachments/1/2/old.txt")
+        with pytest.raises(InvalidInput, match=r"old\.txt"):
+            await platform.files.read(gone, 1000)
 
 
 async def test_files_and_buttons_go_out_with_the_last_part_of_a_long_answer() -> None:
