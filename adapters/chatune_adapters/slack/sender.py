@@ -58,10 +58,12 @@ class SlackSender:
 
     def preview(self, event: Inbound, text: str) -> None:
         """See Sender.preview."""
+        self._writer.announce(event)
         self._drafts.preview(event, text)
 
     def waiting(self, event: Inbound, position: int) -> None:
         """See Sender.waiting."""
+        self._writer.announce(event)
         self._drafts.waiting(event, position)
 
     async def deliver(self, reply: Reply) -> Sequence[MessageKey]:
@@ -79,9 +81,9 @@ class SlackSender:
             doubt(self._known, reply.answers)
             raise
         except ApiRefused as error:
-            self._writer.settled(reply.answers)
+            self._writer.settled(reply.answers, reply.conversation)
             raise refused(error) from error
-        self._writer.settled(reply.answers)
+        self._writer.settled(reply.answers, reply.conversation)
         await self._joined(place)
         return [message_key(where.team, where.channel, ts) for where, ts in shown]
 

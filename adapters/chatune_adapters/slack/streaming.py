@@ -4,7 +4,8 @@ Slack offers no buttons in a stream that runs; there `/stop` as a message or com
 """
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -17,10 +18,19 @@ from chatune_adapters.slack.lookup import metadata
 from chatune_adapters.slack.memory import Recent, doubt
 from chatune_adapters.slack.web import Answer, Web
 from chatune_core.errors import RetryLater
-from chatune_core.messages import ActionTaken, EventKey, Inbound, MessageReceived
+from chatune_core.messages import (
+    ActionTaken,
+    ConversationId,
+    EventKey,
+    Inbound,
+    MessageReceived,
+)
 
 logger = logging.getLogger(__name__)
 STREAM_AT_MOST = 11_000
+_LINES = 10_000
+_OVERDUE_S = 60.0  # an answer that takes longer to arrive does not hold up previews
+_TURN = timedelta(milliseconds=200)
 DEAD_STREAM = "message_not_in_streaming_state"
 
 
@@ -42,7 +52,20 @@ class Writer:
         self._refused: Recent[tuple[str, str], bool] = Recent(1_000)
         self._streams: Recent[str, EventKey] = Recent(10_000)
         self._uncertain: dict[EventKey, Place] = {}
+        self._answering: dict[ConversationId, dict[EventKey, float]] = {}
         self._statusless: Recent[str, bool] = Recent(1_000)
+
+    def announce(self, event: Inbound) -> None:
+        """Be told that the answer to `event` is being made."""
+        line = self._answering.setdefault(event.conversation, {})
+        line.setdefault(event.key, time.monotonic() + _OVERDUE_S)
+        if len(self._answering) > _LINES:
+            self._answering.pop(next(iter(self._answering)))
+
+    def _is_next(self, event: Inbound) -> bool:
+        """Return whether every earlier answer of the conversation is there: previews keep order."""
+        line, now = self._answering.get(event.conversation, {}), time.monotonic()
+        return all(until < now for key, until in _before(line, event.key))
 
     async def begin(self, event: Inbound, text: str) -> Draft | None:
         """See DraftWriter.begin. Answers that may be private are not previewed in channels."""
@@ -50,6 +73,8 @@ class Writer:
         public = isinstance(event, MessageReceived | ActionTaken)
         if not (public or place.direct) or not self._known.get(event.key):
             return None  # unknown: something of it may be shown already
+        if not self._is_next(event):
+            raise RetryLater("an earlier answer is not there yet", _TURN)
         try:
             if self._may_stream(place, text):
                 try:
@@ -129,9 +154,13 @@ class Writer:
         others = sum(where == place and other != event for other, where in self._uncertain.items())
         return free[0] if len(free) > others else ""
 
-    def settled(self, event: EventKey) -> None:
-        """Be told that the answer to `event` is delivered."""
+    def settled(self, event: EventKey, conversation: ConversationId) -> None:
+        """Be told that the answer to `event` is delivered, or never will be."""
         self._uncertain.pop(event, None)
+        line = self._answering.get(conversation, {})
+        line.pop(event, None)
+        if not line:
+            self._answering.pop(conversation, None)
 
     def _may_stream(self, place: Place, text: str) -> bool:
         refused = (place.team, place.channel) in self._refused
@@ -196,3 +225,10 @@ class Writer:
 def _no_preview(error: ApiRefused) -> RetryLater:
     """Return what lets previews rest: the reply itself will say what is wrong."""
     return RetryLater(str(error), timedelta(seconds=30))
+
+
+def _before(line: Mapping[EventKey, float], event: EventKey) -> Iterator[tuple[EventKey, float]]:
+    for key, until in line.items():
+        if key == event:
+            return
+        yield key, until

@@ -408,6 +408,24 @@ async def test_nothing_is_sent_while_the_platform_does_not_run(place: Place) -> 
         await platform.sender.deliver(reply_to(event))
 
 
+async def test_the_preview_of_a_later_answer_waits_for_the_earlier_one(place: Place) -> None:
+    async with place.connected() as platform:
+        said, first = await _asked(place)
+        await place.mention("and?", thread=said)
+        second = await place.intake.next(MessageReceived)
+        platform.sender.waiting(first, 0)
+        platform.sender.preview(second, "Sec")
+        await anyio.sleep(0.05)
+        early = place.answers(said)
+        await _delivered(platform, reply_to(first, "First."))
+        while len(place.answers(said)) < 2:
+            await anyio.lowlevel.checkpoint()
+        await _delivered(platform, reply_to(second, "Second."))
+
+    assert early == []
+    assert [one.text for one in place.answers(said)] == ["First.", "Second."]
+
+
 async def test_a_stream_of_a_later_answer_is_not_taken_for_an_earlier_one(place: Place) -> None:
     place.server.faults.add(ConnectionDropped(), "chat.postMessage")
 
