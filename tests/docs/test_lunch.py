@@ -43,7 +43,10 @@ async def test_in_a_terminal_buttons_and_forms_are_typed(lunch: Bot) -> None:
 
 async def test_on_discord_they_are_buttons_a_modal_and_a_file(lunch: Bot) -> None:
     async with DiscordServer.open() as server, on_discord(lunch, server):
-        channel, ann = server.add_channel(server.add_guild("Office"), "lunch"), server.add_user("ann")
+        channel, ann = (
+            server.add_channel(server.add_guild("Office"), "lunch"),
+            server.add_user("ann"),
+        )
 
         def shown(text: str) -> bool:
             return any(text in message.content for message in server.messages(channel))
