@@ -4,7 +4,6 @@ import enum
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 from platforms.storm.script import answer_to, sentences
 
@@ -18,9 +17,9 @@ class Cause(enum.Enum):
     UNFINISHED = "left as a preview"
     STRAY = "answers nothing that was said"
     MISPLACED = "shown in another conversation"
-    OUT_OF_ORDER = "shown before the reply to an earlier message"
+    OUT_OF_ORDER = "shown below the reply to a later message"
     NEVER_TOLD = "the platform gave up bringing the message to the bot"
-    BROUGHT_LATE = "the platform brought the earlier message after the later one"
+    BROUGHT_LATE = "shown below a later one, after which the platform brought it"
 
 
 EXPLAINED = frozenset((Cause.NEVER_TOLD, Cause.BROUGHT_LATE))
@@ -102,17 +101,20 @@ def _of_reply(said: Said, shown: Sequence[Shown]) -> list[Deviation]:
 
 
 def _of_order(said: Sequence[Said], replies: Mapping[str, Sequence[Shown]]) -> list[Deviation]:
-    """Compare each message with all that came after it in its conversation."""
+    """Find the messages whose reply is below that to a later one of their conversation."""
     conversations: defaultdict[str, list[Said]] = defaultdict(list)
     for one in said:
         if replies[one.name]:
             conversations[one.conversation].append(one)
     found = []
     for those in conversations.values():
-        for earlier, later in combinations(those, 2):
-            if replies[earlier.name][0].position < replies[later.name][0].position:
+        for number, earlier in enumerate(those):
+            place = replies[earlier.name][0].position
+            above = [one for one in those[number:] if replies[one.name][0].position < place]
+            if not above:
                 continue
-            in_time = earlier.taken_at <= later.at
-            cause = Cause.OUT_OF_ORDER if in_time else Cause.BROUGHT_LATE
-            found.append(Deviation(cause, f"{later.name} before {earlier.name}"))
+            first = [one for one in above if earlier.taken_at <= one.at]
+            cause = Cause.OUT_OF_ORDER if first else Cause.BROUGHT_LATE
+            names = ", ".join(one.name for one in first or above)
+            found.append(Deviation(cause, f"{earlier.name} below {names}"))
     return found
