@@ -43,7 +43,7 @@ class Delivery:
         self._closing = False
 
     def wake(self) -> None:
-        """Look for replies now: one was committed."""
+        """Look for replies now: one was committed, or is about to be."""
         self._changed.set()
 
     def close(self) -> None:
@@ -56,11 +56,14 @@ class Delivery:
         async with anyio.create_task_group() as sending:
             task_status.started()
             while True:
-                leases = await self._lease()
+                free = self._settings.lanes - self._sending
+                leases = await self._lease(free) if free > 0 else []
                 for lease in leases:
                     sending.start_soon(self._send, lease)
-                if not leases and self._closing and not self._sending:
+                if self._closing and not leases and not self._sending:
                     return
+                if len(leases) < max(free, 1):
+                    await self._changed.wait(self._settings.poll)
 
     async def step(self) -> bool:
         """Send one reply inline; return False when none can be claimed."""
@@ -70,17 +73,15 @@ class Delivery:
             return True
         return False
 
-    async def _lease(self) -> list[ReplyLease]:
-        free = self._settings.lanes - self._sending
+    async def _lease(self, free: int) -> list[ReplyLease]:
         try:
-            leases = list(await self._outbox.lease(free)) if free > 0 else []
+            leases = list(await self._outbox.lease(free))
         except RetryLater as error:
             logger.warning("the outbox cannot be read: %s", error)
             await anyio.sleep(error.after.total_seconds())
+            self._changed.set()
             return []
         self._sending += len(leases)
-        if not leases and not (self._closing and not self._sending):
-            await self._changed.wait(self._settings.poll)
         return leases
 
     async def _send(self, lease: ReplyLease) -> None:

@@ -100,9 +100,11 @@ class Runtime:
         own = [*builtins.commands(), *ratings.commands(), dispatch.press_command()]
         for command in [*own, *bot.commands]:
             self.commands.add(command)
-        self._worker = Worker(inbox, ledger, dispatch, settings, self._turn_ended)
         self._delivery = Delivery(
             outbox, self._sender_of, settings, self._event_ended, press=f"{prefix}press"
+        )
+        self._worker = Worker(
+            inbox, ledger, dispatch, settings, self._delivery.wake, self._turn_ended
         )
         self._awaited: set[EventKey] = set()
         self._progress = Signal()
@@ -116,6 +118,7 @@ class Runtime:
             RetryLater: it could not be stored; tell the platform to deliver it again.
         """
         event = self._admitted(event)
+        self._worker.wake()  # A store may take what is put and who looks for it as one.
         if not await self._inbox.put(event):
             return False
         self._worker.wake()

@@ -25,7 +25,8 @@ _GOODBYE = 3.0  # seconds to hand leases back when the process is told to end
 class Worker:
     """Runs turns: in order within a conversation, in parallel across, `lanes` at a time.
 
-    `ended` is called with each event that was committed and with its outcome.
+    `ends` is called when an outcome is about to be committed, so that who waits for it can look
+    in the same transaction; `ended` with each event that was committed and with its outcome.
     """
 
     def __init__(
@@ -34,16 +35,17 @@ class Worker:
         ledger: Ledger,
         dispatch: Dispatch,
         settings: CoreSettings,
+        ends: Callable[[], None],
         ended: Callable[[Inbound, Outcome], None],
     ) -> None:
         self._inbox, self._ledger, self._dispatch = inbox, ledger, dispatch
-        self._settings, self._ended = settings, ended
+        self._settings, self._ends, self._ended = settings, ends, ended
         self._running: dict[EventKey, tuple[EventLease, Stop]] = {}
         self._changed = Signal()
         self._closing = False
 
     def wake(self) -> None:
-        """Look for work now: an event was stored."""
+        """Look for work now: an event was stored, or is about to be."""
         self._changed.set()
 
     def close(self) -> None:
@@ -58,8 +60,12 @@ class Worker:
             async with anyio.create_task_group() as turns:
                 task_status.started()
                 while not self._closing:
-                    for lease in await self._lease():
+                    free = self._settings.lanes - len(self._running)
+                    leases = await self._lease(free) if free > 0 else []
+                    for lease in leases:
                         turns.start_soon(self._turn, lease)
+                    if len(leases) < max(free, 1):
+                        await self._changed.wait(self._settings.poll)
             background.cancel_scope.cancel()
 
     async def step(self) -> bool:
@@ -69,19 +75,16 @@ class Worker:
             return True
         return False
 
-    async def _lease(self) -> list[EventLease]:
-        """Return claims, at once if there are any, else after a wake-up or the poll time."""
-        free = self._settings.lanes - len(self._running)
+    async def _lease(self, free: int) -> list[EventLease]:
         try:
-            leases = list(await self._inbox.lease(free)) if free > 0 else []
+            leases = list(await self._inbox.lease(free))
         except RetryLater as error:
             logger.warning("the inbox cannot be read: %s", error)
             await anyio.sleep(error.after.total_seconds())
+            self._changed.set()
             return []
         for lease in leases:  # counted before its task starts, so that lanes are never exceeded
             self._running[lease.event.key] = (lease, Stop())
-        if not leases:
-            await self._changed.wait(self._settings.poll)
         return leases
 
     async def _turn(self, lease: EventLease) -> None:
@@ -117,6 +120,7 @@ class Worker:
     async def _commit(self, lease: EventLease, outcome: Outcome) -> None:
         """Commit for as long as it takes: what the model has said is not thrown away."""
         while True:
+            self._ends()
             try:
                 if await self._ledger.commit(lease, outcome):
                     self._ended(lease.event, outcome)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Generic, TypeVar
 
 from anyio import CancelScope, Event, get_cancelled_exc_class
+from anyio.lowlevel import checkpoint
 
 from chatune_core.errors import RetryLater
 
@@ -35,8 +36,13 @@ class Coalescer(Generic[Unit, Result]):
         self,
         flush: Callable[[Sequence[Unit]], Awaitable[Sequence[Result | Exception]]],
         limit: int,
+        gathering: int = 0,
     ) -> None:
-        self._flush, self._limit = flush, limit
+        """Before each flush let `gathering` rounds of the event loop pass.
+
+        Those whom the same cause has woken come along then.
+        """
+        self._flush, self._limit, self._gathering = flush, limit, gathering
         self._waiting: list[_Waiter[Unit, Result]] = []
         self._busy = False
 
@@ -61,9 +67,12 @@ class Coalescer(Generic[Unit, Result]):
 
     async def _lead(self) -> None:
         self._busy = True
-        batch, self._waiting = self._waiting[: self._limit], self._waiting[self._limit :]
+        batch: list[_Waiter[Unit, Result]] = []
         try:
             with CancelScope(shield=True):
+                for _ in range(self._gathering):
+                    await checkpoint()
+                batch, self._waiting = self._waiting[: self._limit], self._waiting[self._limit :]
                 results = await self._flush([waiter.unit for waiter in batch])
         except Exception as error:  # noqa: BLE001 - each caller raises it
             results = [error] * len(batch)

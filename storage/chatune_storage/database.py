@@ -2,14 +2,14 @@
 
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from anyio import CancelScope, to_thread
-from sqlalchemy import URL, Connection, event, make_url
+from anyio import CancelScope, CapacityLimiter, to_thread
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -17,59 +17,120 @@ from chatune_core.errors import ConfigurationError
 from chatune_storage.failures import Conflict, translated
 
 Answer = TypeVar("Answer")
-_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+_DRIVERS = {
+    "sqlite": "sqlite+pysqlite",
+    "sqlite+aiosqlite": "sqlite+pysqlite",
+    "postgresql": "postgresql+asyncpg",
+    "postgresql+asyncpg": "postgresql+asyncpg",
+}
+"""Also by the names that a URL of SQLAlchemy's asynchronous drivers has."""
 _READERS = 4
 _TRIES = 3
 _SERVER_TIME_LIMIT_S = 30
+
+
+class Side(Protocol):
+    """The connections for writing, or those for reading."""
+
+    async def run(self, work: Callable[[Connection], Answer]) -> Answer:
+        """Run `work` with a connection: whole or, if it raises, not at all."""
+        ...
+
+    def held(self) -> AbstractAsyncContextManager[None]:
+        """Keep one connection from everyone else for the body."""
+        ...
+
+    async def close(self) -> None:
+        """Close all connections."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
     """Where the tables are.
 
-    `writer` has one connection and opens each transaction with the right to write; `reader`
+    `writer` has few connections and opens each transaction with the right to write; `reader`
     never opens one: each statement sees what is committed when it starts.
     """
 
-    writer: AsyncEngine
-    reader: AsyncEngine
+    writer: Side
+    reader: Side
+    dialect: str
+    """"sqlite" or "postgresql"."""
     name: str
     """The URL without its password."""
     file: Path | None
     """The database file of SQLite, None for a server."""
 
-    @property
-    def dialect(self) -> str:
-        """Return "sqlite" or "postgresql"."""
-        return self.writer.dialect.name
-
     async def write(self, work: Callable[[Connection], Answer]) -> Answer:
         """Run `work` in one transaction, whole or not at all; repeated if others are in its way.
+
+        It may run in a thread of its own.
 
         Raises:
             RetryLater: the database fails in passing; nothing has happened.
         """
         for _ in range(_TRIES - 1):
             with suppress(Conflict):
-                return await self._write(work)
-        return await self._write(work)
-
-    async def _write(self, work: Callable[[Connection], Answer]) -> Answer:
-        with translated(), CancelScope(shield=True):
-            async with self.writer.begin() as connection:
-                answer = await connection.run_sync(work)
-        return answer
+                return await self._run(self.writer, work)
+        return await self._run(self.writer, work)
 
     async def read(self, work: Callable[[Connection], Answer]) -> Answer:
-        """Run `work`, which only reads.
+        """Run `work`, which only reads. It may run in a thread of its own.
 
         Raises:
             RetryLater: the database fails in passing.
         """
+        return await self._run(self.reader, work)
+
+    async def _run(self, side: Side, work: Callable[[Connection], Answer]) -> Answer:
         with translated(), CancelScope(shield=True):
-            async with self.reader.connect() as connection:
-                answer = await connection.run_sync(work)
+            answer = await side.run(work)
         return answer
+
+
+class _Served:
+    """Connections to a server, waited for in the event loop."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def run(self, work: Callable[[Connection], Answer]) -> Answer:
+        async with self._engine.begin() as connection:
+            return await connection.run_sync(work)
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        async with self._engine.connect():
+            yield
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+class _Filed:
+    """Connections to a file. All of `work` is one visit to a thread: each costs more than most
+    statements do.
+    """
+
+    def __init__(self, engine: Engine, connections: int) -> None:
+        self._engine = engine
+        self._threads = CapacityLimiter(connections)
+
+    async def run(self, work: Callable[[Connection], Answer]) -> Answer:
+        return await to_thread.run_sync(self._work, work, limiter=self._threads)
+
+    def _work(self, work: Callable[[Connection], Answer]) -> Answer:
+        with self._engine.begin() as connection:
+            return work(connection)
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        async with self._threads:
+            yield
+
+    async def close(self) -> None:
+        await to_thread.run_sync(self._engine.dispose)
 
 
 @asynccontextmanager
@@ -94,8 +155,8 @@ async def open_database(url: str, lock_wait: timedelta) -> AsyncIterator[Databas
         yield database
     finally:
         with CancelScope(shield=True):
-            await database.writer.dispose()
-            await database.reader.dispose()
+            await database.writer.close()
+            await database.reader.close()
 
 
 def _parsed(url: str) -> URL:
@@ -105,10 +166,10 @@ def _parsed(url: str) -> URL:
     )
     try:
         parsed = make_url(url)
-        if parsed.drivername in _DRIVERS:
-            parsed = parsed.set(drivername=_DRIVERS[parsed.drivername])
-        if parsed.drivername not in _DRIVERS.values():
+        driver = _DRIVERS.get(parsed.drivername)
+        if driver is None:
             raise ConfigurationError(f"The database kind {parsed.drivername!r} is unknown.", remedy)
+        parsed = parsed.set(drivername=driver)
         parsed.get_dialect()
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
         raise ConfigurationError("The database URL cannot be read.", remedy) from error
@@ -131,18 +192,18 @@ def cannot_open(name: str, reason: str) -> ConfigurationError:
 
 
 def _touch(file: str) -> None:
-    # aiosqlite leaves a thread behind when it cannot open a file, which fails aloud later.
+    # A file that cannot be opened shows here, with the driver's own words.
     sqlite3.connect(file).close()
 
 
 def _sqlite(url: URL, lock_wait: timedelta) -> Database:
     options: dict[str, Any] = {"connect_args": {"timeout": lock_wait.total_seconds()}}
-    writer = create_async_engine(url, pool_size=1, max_overflow=0, **options)
-    reader = create_async_engine(
+    writer = create_engine(url, pool_size=1, max_overflow=0, **options)
+    reader = create_engine(
         url, pool_size=_READERS, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **options
     )
 
-    @event.listens_for(writer.sync_engine, "connect")
+    @event.listens_for(writer, "connect")
     def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - a driver's own object
         # The driver would open transactions late and without the right to write.
         connection.isolation_level = None
@@ -157,11 +218,12 @@ def _sqlite(url: URL, lock_wait: timedelta) -> Database:
             cursor.execute(f"PRAGMA {setting}")
         cursor.close()
 
-    @event.listens_for(writer.sync_engine, "begin")
+    @event.listens_for(writer, "begin")
     def begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
-    return Database(writer, reader, url.render_as_string(), Path(url.database or ""))
+    sides = _Filed(writer, 1), _Filed(reader, _READERS)
+    return Database(*sides, "sqlite", url.render_as_string(), Path(url.database or ""))
 
 
 def _postgres(url: URL, lock_wait: timedelta) -> Database:
@@ -178,4 +240,4 @@ def _postgres(url: URL, lock_wait: timedelta) -> Database:
     reader = create_async_engine(
         url, pool_size=_READERS, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **options
     )
-    return Database(writer, reader, url.render_as_string(), None)
+    return Database(_Served(writer), _Served(reader), "postgresql", url.render_as_string(), None)

@@ -163,7 +163,7 @@ async def scrub(database: Database, traces: Sequence[bytes]) -> None:
     try:
         # Held, so that nobody in this process writes meanwhile.
         with translated():
-            async with database.writer.connect():
+            async with database.writer.held():
                 await database.read(_checkpoint)
                 if await to_thread.run_sync(_holds, file, traces):
                     await database.read(lambda c: c.exec_driver_sql("VACUUM"))

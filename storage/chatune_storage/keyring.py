@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from threading import Lock
 
 from cryptography.exceptions import InvalidTag
 from sqlalchemy import Connection, Row, Select, insert, select, update
@@ -18,13 +19,15 @@ _ALL = select(people.c.id, people.c.user_id, people.c.wrapped_key)
 
 class Keyring:
     """Keys of persons. Rows that hold text point at the key's row, so a key that was erased
-    elsewhere is noticed: the write fails, `forget` is called, and a fresh key is made.
+    elsewhere is noticed: the write fails, `forget` is called, and a fresh key is made. Any thread
+    may call.
     """
 
     def __init__(self, master: MasterKey, remembered: int) -> None:
         self._master, self._remembered = master, remembered
         self._by_user: OrderedDict[UserId, PersonKey] = OrderedDict()
         self._by_id: dict[int, PersonKey] = {}
+        self._lock = Lock()
 
     def hashed(self, key: str) -> bytes:
         """See MasterKey.hashed."""
@@ -35,9 +38,10 @@ class Keyring:
     ) -> Mapping[UserId, PersonKey]:
         """Return the key of each user, made if there is none."""
         wanted = set(users)
-        found = {user: self._by_user[user] for user in wanted if user in self._by_user}
-        for user in found:
-            self._by_user.move_to_end(user)
+        with self._lock:
+            found = {user: self._by_user[user] for user in wanted if user in self._by_user}
+            for user in found:
+                self._by_user.move_to_end(user)
         missing = sorted(wanted - found.keys())
         if not missing:
             return found
@@ -58,7 +62,8 @@ class Keyring:
     def of_rows(self, connection: Connection, ids: Iterable[int]) -> Mapping[int, PersonKey]:
         """Return the keys kept in these rows; those that are gone are left out."""
         wanted = set(ids)
-        found = {id: self._by_id[id] for id in wanted if id in self._by_id}
+        with self._lock:
+            found = {id: self._by_id[id] for id in wanted if id in self._by_id}
         missing = wanted - found.keys()
         if missing:
             loaded = self._load(connection, _ALL.where(people.c.id.in_(missing)))
@@ -69,10 +74,14 @@ class Keyring:
 
     def forget(self, users: Iterable[UserId]) -> None:
         """Look these up again next time."""
-        for user in users:
-            key = self._by_user.pop(user, None)
-            if key is not None:
-                self._by_id.pop(key.id, None)
+        with self._lock:
+            for user in users:
+                self._forget(user)
+
+    def _forget(self, user: UserId) -> None:
+        key = self._by_user.pop(user, None)
+        if key is not None:
+            self._by_id.pop(key.id, None)
 
     def check(self, connection: Connection) -> None:
         """Make sure that the master key is the one that the database was made with.
@@ -115,9 +124,10 @@ class Keyring:
         connection.execute(dialect.insert(people).on_conflict_do_nothing(), rows)
 
     def _remember(self, key: PersonKey) -> None:
-        self.forget([key.user])
-        self._by_user[key.user] = key
-        self._by_id[key.id] = key
-        if len(self._by_user) > self._remembered:
-            _, oldest = self._by_user.popitem(last=False)
-            self._by_id.pop(oldest.id, None)
+        with self._lock:
+            self._forget(key.user)
+            self._by_user[key.user] = key
+            self._by_id[key.id] = key
+            if len(self._by_user) > self._remembered:
+                _, oldest = self._by_user.popitem(last=False)
+                self._by_id.pop(oldest.id, None)

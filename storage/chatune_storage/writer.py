@@ -22,6 +22,8 @@ Unit = TypeVar("Unit")
 Result = TypeVar("Result")
 _BATCH = 512
 _TRIES = 2
+# What is put and who is woken for it, what is committed and who sends it, become one transaction.
+_GATHERING = 3
 
 
 @dataclass(slots=True)
@@ -63,7 +65,7 @@ class Writer:
         self, database: Database, queues: Queues, keyring: Keyring, now: Callable[[], datetime]
     ) -> None:
         self._database, self._queues, self._keyring, self._now = database, queues, keyring, now
-        self._jobs: Coalescer[_Job, Any] = Coalescer(self._flush, _BATCH)
+        self._jobs: Coalescer[_Job, Any] = Coalescer(self._flush, _BATCH, _GATHERING)
 
     async def change(
         self,

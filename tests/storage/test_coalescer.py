@@ -61,6 +61,38 @@ async def test_who_comes_while_a_flush_runs_shares_the_next() -> None:
     assert flushes.batches == [[0], [1, 2, 3, 4]]
 
 
+async def test_who_is_woken_by_the_same_cause_shares_the_flush_if_it_gathers() -> None:
+    flushes, cause = Flushes(), anyio.Event()
+    coalescer = Coalescer(flushes, limit=100, gathering=3)
+
+    async def follow() -> None:
+        await cause.wait()
+        await coalescer.submit(2)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(follow)
+        await checkpoint()
+        cause.set()
+        await coalescer.submit(1)
+
+    assert flushes.batches == [[1, 2]]
+
+
+async def test_a_caller_that_is_cut_off_while_it_gathers_leaves_the_others_alone() -> None:
+    flushes = Flushes()
+    coalescer = Coalescer(flushes, limit=100, gathering=3)
+    leader = asyncio.ensure_future(coalescer.submit(1))
+    await checkpoint()
+    other = asyncio.ensure_future(coalescer.submit(2))
+    await checkpoint()
+
+    leader.cancel()  # behind anyio's back: its shields do not hold
+    await asyncio.wait([leader])
+
+    assert await other == 4
+    assert flushes.batches == [[2]]
+
+
 async def test_a_batch_has_a_bound() -> None:
     flushes = Flushes()
 
