@@ -10,7 +10,8 @@ from typing import get_args
 import pytest
 
 from chatune_core import messages
-from chatune_core.bots import Bot
+from chatune_core.bots import Bot, Context
+from chatune_core.errors import ConfigurationError
 from chatune_core.messages import (
     Attachment,
     CommandInvoked,
@@ -121,6 +122,20 @@ async def test_a_command_asks_the_model(bot_of: Callable[[int], Bot]) -> None:
     world = make_world(bot=bot_of(6))
 
     assert await world.say("/poem the sea") == "Write a poem of four lines about the sea."
+
+
+def test_the_names_that_the_guide_calls_taken_are_refused() -> None:
+    [line] = re.findall(r"^The names (.*) are taken", TEXT, flags=re.MULTILINE)
+    names = re.findall(r"`(\w+)`", line)
+
+    assert len(names) == 5
+    for name in names:
+        with pytest.raises(ConfigurationError, match="Chatune's own"):
+            Bot().action(name)(answered)
+
+
+async def answered(context: Context, value: str) -> str:
+    return value
 
 
 def test_every_kind_of_event_that_the_guide_names_can_be_handled() -> None:

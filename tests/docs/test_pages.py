@@ -7,6 +7,7 @@ import pytest
 
 from chatune_adapters.discord.install import PERMISSIONS
 from chatune_adapters.slack.manifest import NEEDED, SCOPES
+from chatune_bots.cli import app
 from chatune_bots.configuration import load
 from chatune_bots.home import Home
 from chatune_bots.settings import DiscordSection, Settings, SlackSection
@@ -58,6 +59,17 @@ def test_every_scope_of_the_manifest_is_explained_and_no_other() -> None:
 
     assert sorted(named) == sorted(SCOPES)
     assert set(re.findall(r"`([a-z_]+:[a-z]+)`", without(page("slack.md")))) == set(NEEDED)
+
+
+def test_every_command_that_a_page_names_is_one() -> None:
+    known = {one.name or one.callback.__name__ for one in app.registered_commands if one.callback}
+    known |= {one.name for one in app.registered_groups if one.name}
+    code = re.compile(r"`chatune (\w+)|^(?:\$ )?(?:\.venv/bin/)?chatune (\w+)", re.MULTILINE)
+
+    named = {first or second for file in PAGES for first, second in code.findall(file.read_text())}
+
+    assert {"chat", "serve", "init", "doctor", "data"} <= named
+    assert named <= known
 
 
 def page(name: str) -> str:
