@@ -12,7 +12,7 @@ from anyio import to_thread
 
 from chatune_adapters.discord.install import PERMISSIONS
 from chatune_adapters.slack.manifest import EVENTS, SCOPES
-from chatune_adapters.testing.discord import DiscordServer, Intent
+from chatune_adapters.testing.discord import DiscordServer, Intent, faults
 from chatune_adapters.testing.discord import Settings as DiscordWorld
 from chatune_adapters.testing.slack import ServerError, SlackServer, Team
 from fakes.served import serving
@@ -225,6 +225,31 @@ async def test_a_revoked_slack_token_is_a_line_with_the_way_to_a_new_one(served:
     assert "Slack refused the bot token (token_revoked)." in problem
     assert "choose the app, Install App" in problem
     assert team.bot_token not in ran.out + ran.errors
+
+
+# serve
+
+
+@over_the_wire
+async def test_a_token_that_is_reset_while_the_bot_runs_ends_it_with_one_line(
+    served: Shell,
+) -> None:
+    async with DiscordServer.open() as server:
+        on_discord(served, server)
+        running = served.serving()
+        bot = await to_thread.run_sync(running.__enter__)
+        try:
+            await server.until(lambda: server.ready_sessions == 1)
+            server.revoke_token()
+            server.faults.now(faults.CloseWith(4004))
+            said = await to_thread.run_sync(lambda: list(iter(bot.remark, "")))
+            code, _ = await to_thread.run_sync(bot.told_to_end)
+        finally:
+            await to_thread.run_sync(running.__exit__, None, None, None)
+
+    assert code == 1
+    assert "Discord does not accept the bot's token" in said[-1]
+    assert "Bot, Reset Token" in said[-1]
 
 
 # health
