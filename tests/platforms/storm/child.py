@@ -67,8 +67,9 @@ async def child(folder: Path, model: str, environment: Mapping[str, str]) -> Asy
         f'[models.script]\nkind = "openai"\nbase_url = "{model}"\nmodel = "script"\n'
         f"context_tokens = 4096\nconcurrency = 64\n[storage]\nlease_s = {LEASE_S}\n"
     )
+    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
     surroundings = {
-        "PATH": os.environ["PATH"],
+        **kept,
         "HOME": str(folder),
         "CHATUNE_HOME": str(home),
         "OMP_NUM_THREADS": "1",

@@ -13,6 +13,7 @@ import threading
 import tracemalloc
 from collections.abc import AsyncGenerator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -78,6 +79,8 @@ def holdings(platform: Platform) -> dict[str, object]:
     gc.collect()
     return {
         "heap": tracemalloc.get_traced_memory()[0],
+        "resident": int(Path("/proc/self/statm").read_text().split()[1])
+        * os.sysconf("SC_PAGESIZE"),
         "tasks": len(asyncio.all_tasks()),
         "threads": threading.active_count(),
         "files": len(os.listdir("/proc/self/fd")),

@@ -9,7 +9,9 @@ from chatune_adapters.testing.slack import Channel, Message, SlackServer, Timing
 from fakes.wire import until
 from platforms.storm.judge import Said, Shown
 
-_TIMING = Timing(retries=(0.0, 2.0, 5.0, 10.0, 20.0, 40.0), warning_lasts=1.0, refresh_lasts=1.0)
+_TIMING = Timing(
+    retries=(0.0, 1.0, 3.0, 6.0, 10.0, 20.0, 40.0), warning_lasts=1.0, refresh_lasts=1.0
+)
 """Slack's three retries are spread over six minutes; these are spread over one."""
 _AT_ONCE = 8
 """About so many kinds of fault may meet one call or delivery, each by a throw of its own."""

@@ -93,6 +93,7 @@ async def spend(day: Day, open_town: OpenTown, folder: Path) -> None:
         for held in ("tasks", "threads", "files"):
             assert evening[held] == morning[held], f"{held} of the evening and of the morning"
         assert left < day.leaves_bytes
+        assert evening["resident"] < 1.2 * morning["resident"]
 
 
 async def an_hour(day: Day, town: AnyTown) -> None:
@@ -140,8 +141,8 @@ class Bot:
 @asynccontextmanager
 async def living(options: dict[str, Any]) -> AsyncIterator[Bot]:
     command = [sys.executable, "-m", "platforms.storm.day_bot", json.dumps(options)]
-    tests = str(Path(__file__).parents[2])
-    environment = {**os.environ, "PYTHONPATH": tests, "OMP_NUM_THREADS": "1"}
+    places = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places), "OMP_NUM_THREADS": "1"}
     async with await anyio.open_process(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None, env=environment
     ) as process:

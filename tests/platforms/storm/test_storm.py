@@ -24,7 +24,6 @@ BETWEEN_S = 0.08
 late comes 0.05 s late on Discord, so that what is said there is never brought in another order."""
 QUIET_S = 2.0
 """In which a second reply to anything would come."""
-HANGS_UP_EVERY_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,7 @@ class Weather:
     """How much is said, where, and how the bot fares.
 
     `vigour` is how often something goes wrong, at one chance in so many. `patience_s` is how long
-    nothing may get better. Where the network `hangs_up`, connections that fell silent end after a
-    second; else the bot has to notice by itself, which takes it a minute.
+    nothing may get better. While it storms, connections that fell silent end every `hangs_up_every_s`.
     """
 
     messages: int
@@ -42,11 +40,11 @@ class Weather:
     a_second: float
     vigour: float
     patience_s: float
-    hangs_up: bool
+    hangs_up_every_s: float
 
 
-BRIEF = Weather(60, 10, 2, 15.0, vigour=0.15, patience_s=30.0, hangs_up=True)
-LONG = Weather(1000, 50, 10, 12.0, vigour=0.1, patience_s=100.0, hangs_up=False)
+BRIEF = Weather(60, 10, 2, 15.0, vigour=0.15, patience_s=30.0, hangs_up_every_s=1.0)
+LONG = Weather(1000, 50, 10, 12.0, vigour=0.1, patience_s=100.0, hangs_up_every_s=5.0)
 ON_BOTH = pytest.mark.parametrize("town", [discord_town, slack_town], ids=["discord", "slack"])
 
 
@@ -100,17 +98,16 @@ async def weather(open_town: OpenTown, folder: Path, amount: Weather, seed: int)
 async def storm(town: Town, bot: Child, amount: Weather, seed: int, dice: random.Random) -> None:
     """Let people talk while everything goes wrong; return when it is calm and all has settled."""
     async with anyio.create_task_group() as network:
-        if amount.hangs_up:
-            network.start_soon(hang_up_again_and_again, town)
+        network.start_soon(hang_up_again_and_again, town, amount.hangs_up_every_s)
         town.begin_storm(seed, amount.vigour)
         async with anyio.create_task_group() as meanwhile:
             meanwhile.start_soon(kill_now_and_then, bot, town, amount, seed)
             await talk(town, amount, dice)
         await settled(town, amount.patience_s, but_for=amount.messages // 10)
         town.calm()
-        await settled(town, amount.patience_s)
-        await anyio.sleep(QUIET_S)
         network.cancel_scope.cancel()
+    await settled(town, amount.patience_s)
+    await anyio.sleep(QUIET_S)
 
 
 async def talk(town: Town, amount: Weather, dice: random.Random) -> None:
@@ -134,9 +131,12 @@ async def kill_now_and_then(bot: Child, town: Town, amount: Weather, seed: int) 
         await bot.start()
 
 
-async def hang_up_again_and_again(town: Town) -> None:
-    while True:
-        await anyio.sleep(HANGS_UP_EVERY_S)
+async def hang_up_again_and_again(town: Town, every_s: float) -> None:
+    try:
+        while True:
+            await anyio.sleep(every_s)
+            town.hang_up()
+    finally:
         town.hang_up()
 
 
