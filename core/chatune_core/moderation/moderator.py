@@ -1,0 +1,225 @@
+"""The engine of moderation: normaliser, rules, classifier, policy; one for all three places."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+import anyio
+
+from chatune_core.errors import GenerationFailed, RetryLater
+from chatune_core.messages import ConversationId, UserId
+from chatune_core.moderation.normalising import Normalised, normalised
+from chatune_core.moderation.policy import Policy
+from chatune_core.moderation.turns import Turns
+from chatune_core.moderation.verdicts import Category, Finding, Role, Verdict
+
+NOWHERE = ConversationId("")
+NOBODY = UserId("")
+SUREST = 0.999
+"""The highest score that counts of a model; only a rule is sure, so 1 as a threshold is for rules."""
+_AGAIN = timedelta(seconds=5)
+_MODEL = "model"
+
+logger = logging.getLogger(__name__)
+
+
+class Rule(Protocol):
+    """Finds what can be found without a model, in linear time. Blocking."""
+
+    def find(self, text: Normalised) -> Sequence[Finding]:
+        """Return what was found, with spans in the original text."""
+        ...
+
+
+class PictureRule(Protocol):
+    """Finds what can be found in one picture. Blocking, bounded in time and memory."""
+
+    def find(self, data: bytes) -> Sequence[Finding]:
+        """Return what was found in the bytes of a picture, whatever they are."""
+        ...
+
+
+class Classifier(Protocol):
+    """Scores texts by category."""
+
+    @property
+    def name(self) -> str:
+        """Name and version, for the record; "" if it is not known yet."""
+        ...
+
+    async def prepare(self) -> None:
+        """Load what scoring needs; repeatable.
+
+        Raises:
+            ConfigurationError: it can never score.
+        """
+        ...
+
+    async def scores(self, texts: Sequence[str], role: Role) -> Sequence[Mapping[Category, float]]:
+        """Return a score from 0 to 1 for each category, text by text.
+
+        Raises:
+            RetryLater: it cannot answer now.
+            GenerationFailed: it cannot answer for these texts.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A text to judge: who said it, as what, and where."""
+
+    text: str
+    role: Role = Role.COMMUNITY
+    conversation: ConversationId = NOWHERE
+    user: UserId = NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """Everything that was found, and what the policy makes of it."""
+
+    findings: tuple[Finding, ...]
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """What happens when a check takes longer than `patience`, or its model fails.
+
+    For roles in `closed` the check asks to be tried again later, so nothing goes on without it;
+    for the others what the rules found is all that counts.
+    """
+
+    patience: timedelta = timedelta(seconds=10)
+    closed: frozenset[Role] = frozenset()
+
+
+class Moderator:
+    """Judges texts and pictures. Fulfils `Moderation`; works alone as well, without any bot.
+
+    Rules run on one thread, in turn; the event loop never waits for them.
+    """
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        classifier: Classifier | None,
+        policy: Policy,
+        *,
+        pictures: PictureRule | None = None,
+        picture_policy: Policy | None = None,
+        failing: Failing | None = None,
+    ) -> None:
+        self._rules, self._classifier, self.policy = tuple(rules), classifier, policy
+        self._pictures, self._picture_policy = pictures, picture_policy or policy
+        self._failing = failing or Failing()
+        self._turns = Turns(self._failing.patience)
+
+    @property
+    def model(self) -> str:
+        """Return the name of what scores beside the rules, or ""."""
+        return self._classifier.name if self._classifier is not None else ""
+
+    async def prepare(self) -> None:
+        """Load the model now, which the first check would do otherwise; repeatable.
+
+        Raises:
+            ConfigurationError: it cannot be loaded.
+        """
+        if self._classifier is not None:
+            await self._classifier.prepare()
+
+    async def check(
+        self,
+        text: str,
+        role: Role,
+        conversation: ConversationId = NOWHERE,
+        user: UserId = NOBODY,
+    ) -> Verdict:
+        """Return the verdict on `text`, said as `role` in `conversation` by `user`.
+
+        Any text has one: empty, emoji alone, a megabyte.
+
+        Raises:
+            RetryLater: it could not be checked, and the role fails closed.
+        """
+        [examined] = await self.examine([Said(text, role, conversation, user)])
+        return examined.verdict
+
+    async def examine(self, texts: Sequence[Said]) -> list[Examined]:
+        """Return for each text what `check` would, and all that was found; batched.
+
+        Raises:
+            RetryLater: see `check`.
+        """
+        await self.prepare()
+        found: list[list[Finding]] = [[] for _ in texts]
+        try:
+            with anyio.fail_after(self._failing.patience.total_seconds() * max(1, len(texts))):
+                plain = await self._turns.take(lambda: self._by_rules(texts, found))
+                await self._by_model(plain, texts, found)
+        except (TimeoutError, RetryLater, GenerationFailed) as error:
+            self._failed({said.role for said in texts}, error)
+        return [
+            self._judged(tuple(findings), said) for findings, said in zip(found, texts, strict=True)
+        ]
+
+    async def check_picture(
+        self,
+        data: bytes,
+        role: Role,
+        conversation: ConversationId = NOWHERE,
+        user: UserId = NOBODY,
+    ) -> Verdict:
+        """Return the verdict on the bytes of a picture; without a rule for them, all are allowed.
+
+        Raises:
+            RetryLater: it could not be looked at, and the role fails closed.
+        """
+        if self._pictures is None:
+            return self._picture_policy.judge((), role, conversation, user)
+        rule, findings = self._pictures, list[Finding]()
+        try:
+            with anyio.fail_after(self._failing.patience.total_seconds()):
+                findings += await self._turns.take(lambda: rule.find(data))
+        except TimeoutError as error:
+            self._failed({role}, error)
+        return self._picture_policy.judge(findings, role, conversation, user)
+
+    def _by_rules(self, texts: Sequence[Said], found: list[list[Finding]]) -> list[str]:
+        """Add what the rules find in each text; return the texts as a model should read them."""
+        plain = [normalised(said.text) for said in texts]
+        for findings, text in zip(found, plain, strict=True):
+            for rule in self._rules:
+                findings.extend(rule.find(text))
+        return [text.text for text in plain]
+
+    async def _by_model(
+        self, plain: Sequence[str], texts: Sequence[Said], found: list[list[Finding]]
+    ) -> None:
+        if self._classifier is None:
+            return
+        for role in {said.role for said in texts}:
+            meant = [i for i, text in enumerate(plain) if texts[i].role is role and text.strip()]
+            if not meant:
+                continue
+            scored = await self._classifier.scores([plain[i] for i in meant], role)
+            for i, scores in zip(meant, scored, strict=True):
+                found[i] += [
+                    Finding(category, min(score, SUREST), _MODEL)
+                    for category, score in scores.items()
+                ]
+
+    def _judged(self, findings: tuple[Finding, ...], said: Said) -> Examined:
+        verdict = self.policy.judge(findings, said.role, said.conversation, said.user, self.model)
+        return Examined(findings, verdict)
+
+    def _failed(self, roles: set[Role], error: Exception) -> None:
+        """Let a check end with what is known, or not at all."""
+        reason = str(error) or f"no answer within {self._failing.patience.total_seconds():g} s"
+        logger.warning("a moderation check failed: %s", reason)
+        if roles & self._failing.closed and not self.policy.shadow:
+            raise RetryLater(f"moderation cannot check now: {reason}", _AGAIN) from error
