@@ -306,8 +306,36 @@ class Consents(Protocol):
         ...
 
 
+class Damage(enum.Enum):
+    """What was done to the audit log behind the store's back."""
+
+    CHANGED = "changed"
+    """The entry does not say what was written."""
+    MISSING = "missing"
+    """The entry that stood here was taken away; later ones are there."""
+    INSERTED = "inserted"
+    """The entry was not written by the log, or stands in it twice."""
+    REORDERED = "reordered"
+    """The entry was written elsewhere in the log."""
+    TRUNCATED = "truncated"
+    """The entry that stood here and everything after it was taken away."""
+    UNSEALED = "unsealed"
+    """The entries fit, but the record of where the log ends is gone, changed or out of date."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Where an audit log is damaged first; `number` counts the entries from 1, oldest first."""
+
+    number: int
+    damage: Damage
+
+
 class AuditLog(Protocol):
-    """Append-only record of what operators and the system did."""
+    """Append-only record of what operators and the system did, each entry tied to the one before.
+
+    An erasure takes a name out of an entry without breaking the chain.
+    """
 
     async def append(
         self, actor: str, action: str, subject: str, details: Mapping[str, str | int | float | bool]
@@ -317,6 +345,10 @@ class AuditLog(Protocol):
 
     async def entries(self, limit: int) -> Sequence[AuditEntry]:
         """Return the newest `limit` entries, newest first."""
+        ...
+
+    async def verify(self) -> Broken | None:
+        """Return where the log was first changed by other hands, or None if it is whole."""
         ...
 
 

@@ -10,20 +10,17 @@ from chatune_core.messages import ConversationId, EventKey, Reply, Turn, UserId
 from chatune_core.outcomes import (
     AnswerCorrected,
     AnswerRated,
-    Audited,
     GenerationMade,
     ModelChosen,
     RatingWithdrawn,
     TurnReplaced,
     TurnSaid,
 )
-from chatune_storage.audit import entry_row
 from chatune_storage.codec import prompt_text, reply_text, sampling_text
 from chatune_storage.keys import PersonKey
 from chatune_storage.queues import platform_of
 from chatune_storage.tables import (
     WAITING,
-    audit,
     choices,
     corrections,
     generations,
@@ -46,7 +43,6 @@ Written = (
     | RatingWithdrawn
     | AnswerCorrected
     | ModelChosen
-    | Audited
 )
 """The effects that leave rows, unlike those that take rows away."""
 
@@ -65,7 +61,6 @@ class EffectRows:
         """Scores that go, by answer and person."""
         self.corrections: dict[tuple[str, int], Row] = {}
         self.models: dict[ConversationId, str] = {}
-        self.entries: list[Row] = []
 
     def add(self, effect: Written) -> None:
         """Gather what the effect leaves behind."""
@@ -80,8 +75,6 @@ class EffectRows:
                 self._judge(effect)
             case ModelChosen(conversation=conversation, model=model):
                 self.models[conversation] = model
-            case Audited(entry=entry):
-                self.entries.append(entry_row(entry))
             case _:
                 assert_never(effect)
 
@@ -226,7 +219,6 @@ class EffectSql:
             (self._vote, list(rows.votes.values())),
             (self._correction, list(rows.corrections.values())),
             (self._model, models),
-            (insert(audit), rows.entries),
             (self._reply, rows.replies),
         ):
             if gathered:

@@ -21,14 +21,14 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import Delete
 
 from chatune_core.errors import RetryLater
-from chatune_storage.audit import entry_from, entry_row
+from chatune_storage.audit_chain import AuditChain
+from chatune_storage.audit_rows import unname
 from chatune_storage.database import Database
 from chatune_storage.failures import translated
-from chatune_storage.personal import STORES, mentions, without_name
+from chatune_storage.personal import STORES
 from chatune_storage.queues import Queues
 from chatune_storage.tables import (
     ENDED,
-    audit,
     choices,
     consents,
     corrections,
@@ -48,6 +48,7 @@ _log = logging.getLogger(__name__)
 def erase_people(
     connection: Connection,
     queues: Queues,
+    chain: AuditChain,
     theirs: ColumnElement[bool],
     named: Callable[[str], bool],
     now: int,
@@ -70,7 +71,7 @@ def erase_people(
         removed |= _empty_queues(connection, queues, persons, now)
         removed |= _remove_records(connection, persons)
         removed["keys"] = connection.execute(delete(people).where(theirs)).rowcount
-    removed["audit"] = _unname(connection, named)
+    removed["audit"] = unname(connection, chain, named)
     return removed, traces
 
 
@@ -138,16 +139,6 @@ def _forsaken_choice(place: str) -> Delete:
         ~exists().where(turns.c.conversation == place),
         ~exists().where(generations.c.conversation == place),
     )
-
-
-def _unname(connection: Connection, named: Callable[[str], bool]) -> int:
-    rows = connection.execute(select(audit)).mappings()
-    entries = [(row["id"], entry_from(row)) for row in rows]
-    entries = [(id, entry) for id, entry in entries if mentions(entry, named)]
-    for id, entry in entries:
-        changed = update(audit).where(audit.c.id == id)
-        connection.execute(changed.values(entry_row(without_name(entry, named))))
-    return len(entries)
 
 
 async def scrub(database: Database, traces: Sequence[bytes]) -> None:

@@ -110,9 +110,12 @@ class PersonKey:
 
 
 class MasterKey:
-    """Wraps the keys of persons, hashes event keys, seals values; `key` is 32 bytes."""
+    """Wraps the keys of persons, hashes event keys, seals values; `key` is 32 bytes.
 
-    __slots__ = ("_cipher", "_hash_key", "_values")
+    `audit_key` is made from it and ties the audit log together.
+    """
+
+    __slots__ = ("_cipher", "_hash_key", "_values", "audit_key")
 
     def __init__(self, key: bytes) -> None:
         if len(key) != KEY_BYTES:
@@ -124,6 +127,8 @@ class MasterKey:
         self._hash_key = hashlib.blake2b(key=key, person=b"chatune events").digest()
         values = hashlib.blake2b(key=key, person=b"chatune values", digest_size=KEY_BYTES)
         self._values = AESGCM(values.digest())
+        audit = hashlib.blake2b(key=key, person=b"chatune audit", digest_size=KEY_BYTES)
+        self.audit_key = audit.digest()
 
     def new_wrapped_key(self, user: UserId) -> bytes:
         """Return a fresh key for `user`, wrapped."""

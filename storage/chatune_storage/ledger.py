@@ -97,6 +97,8 @@ class SqlLedger:
                         self._effects.write(transaction.connection, rows)
                         rows = EffectRows(transaction.keys, transaction.now)
                         sweep(transaction, effect)
+                    case Audited(entry=entry):
+                        transaction.entries.append(entry)
                     case _:
                         rows.add(effect)
             if outcome.reply is not None:

@@ -6,15 +6,16 @@ from typing import Final
 from sqlalchemy import Connection, inspect, text
 
 from chatune_core.errors import ConfigurationError
+from chatune_storage.audit_chain import AuditChain
 
-NEWEST: Final = "0002"
+NEWEST: Final = "0003"
 """The revision that this code reads and writes."""
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _ONE_AT_A_TIME = 0x6368_6174_756E_65
 
 
-def migrate(connection: Connection) -> None:
-    """Bring the schema up to `NEWEST`, inside the open transaction.
+def migrate(connection: Connection, chain: AuditChain) -> None:
+    """Bring the schema up to `NEWEST`, inside the open transaction; `chain` ties the audit log.
 
     Of several processes that start at once, one does the work and the others wait for it.
 
@@ -31,7 +32,7 @@ def migrate(connection: Connection) -> None:
             f"The database has the schema {present!r}, this version of Chatune knows {NEWEST!r}.",
             "Install the version of Chatune that last used it, or a newer one.",
         )
-    _upgrade(connection)
+    _upgrade(connection, chain)
 
 
 def _revision(connection: Connection) -> str | None:
@@ -40,7 +41,7 @@ def _revision(connection: Connection) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, chain: AuditChain) -> None:
     # Alembic takes a fifth of a second to import and is needed once in a database's life.
     from alembic import command
     from alembic.config import Config
@@ -48,4 +49,5 @@ def _upgrade(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
+    config.attributes["audit_chain"] = chain
     command.upgrade(config, "head")

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, Table, select
 from chatune_core.messages import ConversationId, EventKey, UserId
 from chatune_core.outcomes import AnswerCorrected, AnswerRated, GenerationMade
 from chatune_core.privacy import ErasureReceipt, PersonalRecord, Purpose
-from chatune_storage.audit import entry_from
+from chatune_storage.audit_chain import AuditChain, entry_from
 from chatune_storage.codec import event_from, prompt_from, reply_from, sampling_from
 from chatune_storage.database import Database
 from chatune_storage.effects import COMPLETION, CORRECTION, PROMPT, REASON, REPLY
@@ -45,10 +45,11 @@ class SqlPersonalData:
         database: Database,
         queues: Queues,
         keyring: Keyring,
+        chain: AuditChain,
         now: Callable[[], datetime],
     ) -> None:
         self._database, self._queues = database, queues
-        self._keyring, self._now = keyring, now
+        self._keyring, self._chain, self._now = keyring, chain, now
 
     async def export(self, user: UserId) -> Sequence[PersonalRecord]:
         """See PersonalData.export."""
@@ -79,7 +80,12 @@ class SqlPersonalData:
         now = self._now()
         removed, traces = await self._database.write(
             lambda c: erase_people(
-                c, self._queues, people.c.user_id == user, user.__eq__, microseconds(now)
+                c,
+                self._queues,
+                self._chain,
+                people.c.user_id == user,
+                user.__eq__,
+                microseconds(now),
             )
         )
         self._keyring.forget([user])

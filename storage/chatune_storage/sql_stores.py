@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from chatune_core.errors import RetryLater
 from chatune_storage.audit import SqlAuditLog
+from chatune_storage.audit_chain import AuditChain
 from chatune_storage.consents import SqlConsents
 from chatune_storage.database import Database, cannot_open, open_database
 from chatune_storage.history import SqlHistory
@@ -52,14 +53,15 @@ async def open_stores(
     async with open_database(url, lock_wait) as database:
         master = MasterKey(master_key)
         keyring = Keyring(master, _KEYS_REMEMBERED)
-        await _prepare(database, keyring)
+        chain = AuditChain(master.audit_key)
+        await _prepare(database, keyring, chain)
         queues = queues_of(database.dialect, platforms)
-        yield _stores(database, queues, master, keyring, now, lease_for)
+        yield _stores(database, queues, master, keyring, chain, now, lease_for)
 
 
-async def _prepare(database: Database, keyring: Keyring) -> None:
+async def _prepare(database: Database, keyring: Keyring, chain: AuditChain) -> None:
     def prepare(connection: Connection) -> None:
-        migrate(connection)
+        migrate(connection, chain)
         keyring.check(connection)
 
     try:
@@ -77,18 +79,19 @@ def _stores(
     queues: Queues,
     master: MasterKey,
     keyring: Keyring,
+    chain: AuditChain,
     now: Callable[[], datetime],
     lease_for: timedelta,
 ) -> Stores:
-    writer = Writer(database, queues, keyring, now)
+    writer = Writer(database, queues, keyring, chain, now)
     return Stores(
         inbox=SqlInbox(writer, keyring, database.dialect, lease_for),
         ledger=SqlLedger(database, writer, keyring),
         outbox=SqlOutbox(writer, keyring, lease_for),
         history=SqlHistory(database, Reader(database), keyring),
         consents=SqlConsents(database, writer, now),
-        audit=SqlAuditLog(database, now),
-        personal_data=SqlPersonalData(database, queues, keyring, now),
+        audit=SqlAuditLog(database, writer, chain, now),
+        personal_data=SqlPersonalData(database, queues, keyring, chain, now),
         retention=SqlRetention(database, now),
         key_values=SqlKeyValues(database, writer, master),
     )

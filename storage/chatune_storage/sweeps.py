@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, tex
 from chatune_core.messages import ConversationId, EventKey, UserId, WorkspaceId
 from chatune_core.outcomes import ConversationReset, MessageErased, WorkspaceErased
 from chatune_storage.erasure import ended_event, erase_people
+from chatune_storage.personal import without_name
 from chatune_storage.prefixes import begins_with
 from chatune_storage.tables import (
     ENDED,
@@ -94,7 +95,13 @@ def _erase_workspace(transaction: Transaction, workspace: WorkspaceId) -> None:
     theirs = begins_with(queues.dialect, people.c.user_id, prefix)
     users = connection.execute(select(people.c.user_id).where(theirs)).scalars()
     transaction.keyring.forget(UserId(user) for user in users)
-    erase_people(connection, queues, theirs, lambda name: name.startswith(prefix), transaction.now)
+
+    def named(name: str) -> bool:
+        return name.startswith(prefix)
+
+    erase_people(connection, queues, transaction.chain, theirs, named, transaction.now)
+    # What was noted before, in this very transaction, is not written yet.
+    transaction.entries = [without_name(entry, named) for entry in transaction.entries]
     transaction.inbox_lines |= lines
     transaction.outbox_lines |= lines
 

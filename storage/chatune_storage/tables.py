@@ -228,6 +228,7 @@ consents = Table(
     sqlite_autoincrement=True,
 )
 
+# Numbered by `audit_chain`, from 1 and without a gap. Nothing in it is encrypted: the bytes are salts and hashes.
 audit = Table(
     "audit",
     metadata,
@@ -237,5 +238,10 @@ audit = Table(
     Column("action", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("details", Text, nullable=False),
+    Column("salt", LargeBinary),
+    Column("digest", LargeBinary, nullable=False),
+    Column("previous", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("seal", LargeBinary),
     sqlite_autoincrement=True,
 )

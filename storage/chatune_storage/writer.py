@@ -11,6 +11,9 @@ from sqlalchemy.exc import IntegrityError
 
 from chatune_core.errors import RetryLater
 from chatune_core.messages import ConversationId, UserId
+from chatune_core.outcomes import AuditEntry
+from chatune_storage.audit_chain import AuditChain
+from chatune_storage.audit_rows import append
 from chatune_storage.coalescer import Coalescer
 from chatune_storage.database import Database
 from chatune_storage.keyring import Keyring
@@ -33,11 +36,14 @@ class Transaction:
     connection: Connection
     queues: Queues
     keyring: Keyring
+    chain: AuditChain
     keys: Mapping[UserId, PersonKey]
     now: int
     """Microseconds since 1970."""
     inbox_lines: set[str] = field(default_factory=set)
     outbox_lines: set[str] = field(default_factory=set)
+    entries: list[AuditEntry] = field(default_factory=list)
+    """For the audit log, in order; they are written last."""
 
 
 Apply = Callable[[Transaction, Sequence[Unit]], Sequence[Result]]
@@ -57,14 +63,20 @@ class Writer:
     """Runs everything that writes to the queues.
 
     What waits at one time becomes one transaction: first all changes, then the next row of each
-    touched line is let go, then claims, which see all of it. Where one job of a transaction
+    touched line is let go, then claims, which see all of it, then the audit log. Where one job of a transaction
     fails by itself, each is tried on its own.
     """
 
     def __init__(
-        self, database: Database, queues: Queues, keyring: Keyring, now: Callable[[], datetime]
+        self,
+        database: Database,
+        queues: Queues,
+        keyring: Keyring,
+        chain: AuditChain,
+        now: Callable[[], datetime],
     ) -> None:
-        self._database, self._queues, self._keyring, self._now = database, queues, keyring, now
+        self._database, self._queues, self._keyring = database, queues, keyring
+        self._chain, self._now = chain, now
         self._jobs: Coalescer[_Job, Any] = Coalescer(self._flush, _BATCH, _GATHERING)
 
     async def change(
@@ -118,12 +130,14 @@ class Writer:
         users = [user for job in jobs for user in job.users]
         keys = self._keyring.of_users(connection, users) if users else {}
         now = microseconds(self._now())
-        transaction = Transaction(connection, self._queues, self._keyring, keys, now)
+        transaction = Transaction(connection, self._queues, self._keyring, self._chain, keys, now)
         results: list[object] = [None] * len(jobs)
         self._apply(transaction, jobs, results, claims=False)
         self._queues.inbox.promote(connection, transaction.inbox_lines)
         self._queues.outbox.promote(connection, transaction.outbox_lines)
         self._apply(transaction, jobs, results, claims=True)
+        if transaction.entries:
+            append(connection, self._chain, transaction.entries)
         return results
 
     def _apply(

@@ -9,7 +9,7 @@ from chatune_storage.memory.logs import MemoryAuditLog, MemoryConsents
 from chatune_storage.memory.queues import MemoryOutbox, Shown
 from chatune_storage.memory.records import Records, drop
 from chatune_storage.memory.values import MemoryKeyValues
-from chatune_storage.personal import STORES, mentions, without_name
+from chatune_storage.personal import STORES
 
 Named = Callable[[str], bool]
 Item = Inbound | Reply | Shown
@@ -38,10 +38,7 @@ class Erasure:
         removed |= self._erase_records(named)
         decisions = self._consents.decisions
         removed["consents"] = sum(len(decisions.pop(u)) for u in list(decisions) if named(u))
-        for place, entry in enumerate(self._audit.log):
-            if mentions(entry, named):
-                self._audit.log[place] = without_name(entry, named)
-                removed["audit"] += 1
+        removed["audit"] = self._audit.unname(named)
         return removed
 
     def erase_workspace(self, workspace: WorkspaceId) -> None:

@@ -42,6 +42,6 @@ class MemoryLedger:
             case WorkspaceErased(workspace=workspace):
                 self._erasure.erase_workspace(workspace)
             case Audited(entry=entry):
-                self._audit.log.append(entry)
+                self._audit.add(entry)
             case _:
                 self._records.apply(effect)

@@ -14,7 +14,7 @@ from chatune_storage.memory.erasure import Erasure
 from chatune_storage.memory.logs import MemoryAuditLog, MemoryConsents
 from chatune_storage.memory.queues import MemoryOutbox
 from chatune_storage.memory.records import Records, drop
-from chatune_storage.personal import mentions, readable
+from chatune_storage.personal import readable
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -55,7 +55,7 @@ class MemoryPersonalData:
         corrected = records.corrections.values()
         yield from (("corrections", item) for item in corrected if item.user == user)
         yield from (("consents", item) for item in self._consents.decisions.get(user, []))
-        yield from (("audit", entry) for entry in self._audit.log if mentions(entry, user.__eq__))
+        yield from (("audit", entry) for entry in self._audit.about(user.__eq__))
 
     async def erase(self, user: UserId) -> ErasureReceipt:
         """See PersonalData.erase."""
