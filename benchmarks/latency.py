@@ -11,20 +11,23 @@ import os
 import signal
 import statistics
 import sys
+import tempfile
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import anyio
-import psutil
+import anyio.to_thread
+import psutil  # type: ignore[import-untyped]
 from anyio.abc import Process
+from latency_places import CHANNELS, Place, discord_place, slack_place
 from rich.console import Console
 from rich.table import Table
-
-from latency_places import CHANNELS, Place, discord_place, slack_place
 
 PLATFORMS = {
     "Discord": (discord_place, ["bare discord.py", "Chatune, memory", "Chatune, SQLite"]),
@@ -100,8 +103,8 @@ async def _measure(options: argparse.Namespace) -> dict[str, Any]:
                     await stack.enter_async_context(_up(platform, name, away))
                     for name in PLATFORMS[platform][1]
                 ]
-                await _rounds(contenders, options)
-                runs.append(_figures(platform, away, contenders))
+                fsync_ms = await _rounds(contenders, options)
+                runs.append(_figures(platform, away, contenders) | {"fsync_ms": fsync_ms})
     return {"load_before": load, "load_after": os.getloadavg(), "runs": runs}
 
 
@@ -125,7 +128,9 @@ async def _up(platform: str, name: str, away: float) -> AsyncIterator[Contender]
                 process.send_signal(signal.SIGTERM)
 
 
-async def _rounds(contenders: Sequence[Contender], options: argparse.Namespace) -> None:
+async def _rounds(contenders: Sequence[Contender], options: argparse.Namespace) -> float:
+    """Measure; return how long an append with fsync took meanwhile, in milliseconds."""
+    fsyncs: list[float] = []
     before = {one.name: (one.cpu(), one.place.calls()) for one in contenders}
     for number in range(options.rounds):
         order = [*contenders[number % len(contenders) :], *contenders[: number % len(contenders)]]
@@ -136,12 +141,23 @@ async def _rounds(contenders: Sequence[Contender], options: argparse.Namespace) 
             for one in order:
                 channel = mention % CHANNELS
                 one.alone[-1].append(await one.ask(channel, f"mention {number}.{mention}."))
+            fsyncs.append(await anyio.to_thread.run_sync(_fsync_s))
         for burst in range(options.bursts):
             for one in order:
                 one.together[-1] += await one.ask_everywhere(f"burst {number}.{burst}")
     for one in contenders:
         cpu, calls = before[one.name]
         one.cpu_s, one.calls = one.cpu() - cpu, one.place.calls() - calls
+    return statistics.median(fsyncs) * 1000
+
+
+def _fsync_s() -> float:
+    with tempfile.TemporaryFile() as file:
+        file.write(b"x" * 4096)
+        file.flush()
+        begun = time.perf_counter()
+        os.fsync(file.fileno())
+        return time.perf_counter() - begun
 
 
 def _figures(platform: str, away: float, contenders: Sequence[Contender]) -> dict[str, Any]:
@@ -163,7 +179,7 @@ def _figures(platform: str, away: float, contenders: Sequence[Contender]) -> dic
 
 def _spread(rounds: Sequence[Sequence[float]], bare: Sequence[Sequence[float]]) -> dict[str, Any]:
     """Return milliseconds, and how they compare with the bare bot's, over all and round by round."""
-    every, theirs = sorted(sum(map(list, rounds), [])), sum(map(list, bare), [])
+    every, theirs = sorted(chain.from_iterable(rounds)), sorted(chain.from_iterable(bare))
     ratios = [
         statistics.median(own) / statistics.median(other)
         for own, other in zip(rounds, bare, strict=True)
@@ -172,7 +188,7 @@ def _spread(rounds: Sequence[Sequence[float]], bare: Sequence[Sequence[float]]) 
         "median_ms": statistics.median(every) * 1000,
         "p95_ms": every[int(len(every) * 0.95)] * 1000,
         "ratio": statistics.median(every) / statistics.median(theirs),
-        "ratio_p95": every[int(len(every) * 0.95)] / sorted(theirs)[int(len(theirs) * 0.95)],
+        "ratio_p95": every[int(len(every) * 0.95)] / theirs[int(len(theirs) * 0.95)],
         "ratio_least": min(ratios),
         "ratio_most": max(ratios),
         "mentions": len(every),
@@ -198,6 +214,9 @@ def _print(report: Mapping[str, Any]) -> None:
         table.add_section()
     console = Console(width=170)
     console.print(table)
+    for run in report["runs"]:
+        where = f"{run['platform']}, {run['away_s'] * 1000:.0f} ms away"
+        console.print(f"{where}: an append with fsync took {run['fsync_ms']:.1f} ms.")
     before, after = report["load_before"][0], report["load_after"][0]
     console.print(f"Load of the machine: {before:.1f} before, {after:.1f} after.")
 

@@ -36,7 +36,8 @@ async def bare_discord(addresses: Addresses) -> None:
         if client.user in message.mentions:
             await message.channel.send(message.content)
 
-    await client.start(addresses["token"])
+    async with client:
+        await client.start(addresses["token"])
 
 
 async def bare_slack(addresses: Addresses) -> None:
@@ -52,8 +53,11 @@ async def bare_slack(addresses: Addresses) -> None:
     async def echo(event: dict[str, Any], say: Callable[..., Awaitable[Any]]) -> None:
         await say(event["text"], thread_ts=event["ts"])
 
-    handler = AsyncSocketModeHandler(app, addresses["app_token"])  # type: ignore[no-untyped-call]
-    await handler.start_async()  # type: ignore[no-untyped-call]
+    handler = AsyncSocketModeHandler(app, addresses["app_token"])
+    try:
+        await handler.start_async()  # type: ignore[no-untyped-call]
+    finally:
+        await handler.close_async()  # type: ignore[no-untyped-call]
 
 
 async def chatune(addresses: Addresses, store: str) -> None:

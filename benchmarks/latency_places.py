@@ -6,6 +6,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 import anyio
+from latency_wire import delayed
 
 from chatune_adapters.testing.discord import Channel as DiscordChannel
 from chatune_adapters.testing.discord import DiscordServer
@@ -13,7 +14,6 @@ from chatune_adapters.testing.discord import User as DiscordUser
 from chatune_adapters.testing.slack import Channel as SlackChannel
 from chatune_adapters.testing.slack import SlackServer, Team
 from chatune_adapters.testing.slack import User as SlackUser
-from latency_wire import delayed
 
 CHANNELS = 20
 _LOOK_EVERY_S = 0.002
