@@ -1,0 +1,1 @@
+"""Rules: what can be found for sure, without a model."""
