@@ -82,7 +82,8 @@ class Command:
 
     `private` keeps its answers between the bot and the person who runs it. `on_message` is its
     title in the menu of a message, whose text it then takes as its arguments; "" for none.
-    `completers` offer values for arguments by name.
+    `completers` offer values for arguments by name. A `hidden` one works when it is typed, and is
+    neither listed nor registered with platforms.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Command:
     private: bool = False
     on_message: str = ""
     completers: Mapping[str, Completer] = field(default_factory=dict)
+    hidden: bool = False
 
     @property
     def usage(self) -> str:
@@ -117,6 +119,7 @@ def command_from(
     private: bool = False,
     on_message: str = "",
     completers: Mapping[str, Completer] | None = None,
+    hidden: bool = False,
 ) -> Command:
     """Return the command that `handler` and its signature describe.
 
@@ -155,7 +158,9 @@ def command_from(
             f"/{name} is to work on messages but takes no text.",
             "Give its handler a last parameter of type str.",
         )
-    return Command(name, help_line, parameters, handler, private, on_message, completers or {})
+    return Command(
+        name, help_line, parameters, handler, private, on_message, completers or {}, hidden
+    )
 
 
 def _check(name: str, handler: Handler, described: list[inspect.Parameter]) -> None:
@@ -195,7 +200,8 @@ class CommandTable:
         self._commands[command.name] = command
 
     def __iter__(self) -> Iterator[Command]:
-        return iter(self._commands.values())
+        """Return the commands that people are shown."""
+        return (command for command in self._commands.values() if not command.hidden)
 
     def find(self, name: str) -> Command:
         """Return the command called `name`.

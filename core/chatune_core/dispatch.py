@@ -67,7 +67,7 @@ class Dispatch:
 
     def press_command(self) -> Command:
         """Return `/press`, which does what a button does where a platform shows none."""
-        return command_from("press", "Press a button by its name.", self._press)
+        return command_from("press", "Press a button by its name.", self._press, hidden=True)
 
     async def outcome_of(self, event: Inbound, stop: Stop) -> Outcome:
         """Return what `event` comes to. What a person did wrong is an answer, not an error.
@@ -80,7 +80,9 @@ class Dispatch:
                 case MessageReceived():
                     return await self._message(event, stop)
                 case CommandInvoked():
-                    return await self._command(event, event.name, event.arguments, stop)
+                    return await self._handle(event, stop) or await self._command(
+                        event, event.name, event.arguments, stop
+                    )
                 case MessageEdited() | MessageDeleted() | BotRemoved():
                     # What must be forgotten is forgotten, whatever a handler does besides.
                     handled = await self._handle(event, stop) or _NOTHING

@@ -142,11 +142,8 @@ def test_every_kind_of_event_that_the_guide_names_can_be_handled() -> None:
     named = re.findall(r"^\| (`[^|]*`) \|", TEXT[TEXT.index("The kinds are in") :], re.MULTILINE)
     kinds = [name for row in named for name in re.findall(r"`(\w+)`", row)]
 
-    # A stop is let past every queue, a command goes straight to its function.
-    assert {kind.__name__ for kind in get_args(Inbound)} - set(kinds) == {
-        "StopRequested",
-        "CommandInvoked",
-    }
+    # A stop is let past every queue.
+    assert {kind.__name__ for kind in get_args(Inbound)} - set(kinds) == {"StopRequested"}
     for name in kinds:
         Bot().on(getattr(messages, name))
 

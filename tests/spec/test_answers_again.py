@@ -312,3 +312,17 @@ async def test_an_outage_of_the_file_store_does_not_hold_up_the_conversation() -
     await world.happen(MessageReceived(EventKey("test:1"), ROOM, ANN, AT, "Read this.", files))
 
     assert "not read: notes.md" in world.platform.texts[0]
+
+
+async def test_a_handler_may_answer_a_command_before_it_runs() -> None:
+    bot = Bot()
+
+    @bot.on(CommandInvoked)
+    async def closed(context: Context, event: CommandInvoked) -> str | None:
+        return "We are closed." if event.name == "help" else None
+
+    world = make_world(bot=bot)
+    await world.happen(CommandInvoked(EventKey("test:x"), ROOM, ANN, AT, "help"))
+    await world.happen(CommandInvoked(EventKey("test:y"), ROOM, ANN, AT, "reset"))
+
+    assert world.platform.texts == ["We are closed.", "Done. I have forgotten this conversation."]

@@ -135,7 +135,7 @@ async def test_help_lists_every_command_with_its_usage(shop: World) -> None:
     lines = listed.splitlines()
     names = [line.split()[0].removeprefix("/") for line in lines]
     answers = ["again", "bad", "correct", "good"]
-    builtin = ["help", "model", "press", "report", "reset", "rewrite", "stop", "summarize"]
+    builtin = ["help", "model", "report", "reset", "rewrite", "stop", "summarize"]
     assert names == sorted([*answers, *builtin, "count", "order", "quiet", "summary", "tip"])
     assert any(line.startswith("/tip <amount> [cash|card]") for line in lines)
 

@@ -101,7 +101,7 @@ def to_plain(text: str, names: Mapping[str, str], bot: str) -> str:
     """
     if "<" in text:
         text = _ANGLED.sub(lambda found: _angled(found[1], names, bot), text)
-        text = text.strip()
+    text = text.strip()
     return unescaped(text) if "&" in text else text
 
 

@@ -224,6 +224,11 @@ class SlackServer(People):
         """End a streamed message as Slack does after some minutes."""
         message.stream = "expired"
 
+    async def until(self, holds: Callable[[], object]) -> None:
+        """Wait until `holds()`; it is asked a hundred times a second. Put a limit around it."""
+        while not holds():  # noqa: ASYNC110 - anything may be asked, so there is no one event
+            await anyio.sleep(0.01)
+
     async def settled(self) -> None:
         """Wait until nothing is on its way to the app."""
         await self.site.deliveries.settled()
