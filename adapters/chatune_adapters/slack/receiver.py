@@ -108,7 +108,8 @@ class Receiver:
         if found is None or found.event.key in self._known:
             return _FINE
         async with self._in_turn(found.place):
-            await self._take_in(body, found)
+            if found.event.key not in self._known:  # a mention comes as a message, too
+                await self._take_in(body, found)
         return _FINE
 
     async def _take_in(self, body: Json, found: Heard) -> None:
