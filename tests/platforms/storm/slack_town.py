@@ -10,9 +10,9 @@ from fakes.wire import until
 from platforms.storm.judge import Said, Shown
 
 _TIMING = Timing(
-    retries=(0.0, 1.0, 3.0, 6.0, 10.0, 20.0, 40.0), warning_lasts=1.0, refresh_lasts=1.0
+    retries=(0.0, 1.0, 3.0, 6.0, 10.0, 20.0, 40.0, 60.0), warning_lasts=1.0, refresh_lasts=1.0
 )
-"""Slack's three retries are spread over six minutes; these are spread over one."""
+"""Slack's three retries are spread over six minutes; these come sooner, and over two."""
 _AT_ONCE = 8
 """About so many kinds of fault may meet one call or delivery, each by a throw of its own."""
 
