@@ -17,6 +17,7 @@ from chatune_adapters.console.sender import ConsoleSender
 from chatune_adapters.console.session import ConsoleSession
 from chatune_bots.compose import Parts, open_models, open_stores, utc_now, watched
 from chatune_bots.lock import held
+from chatune_bots.moderation import open_moderation
 from chatune_bots.person import terminal_platform, terminal_user
 from chatune_bots.retention import forget_by_age
 from chatune_bots.start import Start
@@ -73,13 +74,17 @@ class Core:
         async with (
             open_stores(settings, home, [self.platform]) as stores,
             open_models(settings, home, self._progressed) as models,
+            open_moderation(settings.moderation, self._begun.folder, models.generators) as judging,
         ):
             kept = watched(stores, self._delayed)
-            parts = Parts(settings, kept, models.attended(), self._begun.bot)
+            generators, bot = models.attended(), self._begun.bot
+            parts = Parts(settings, kept, generators, bot, judging.moderator)
             self._runtime = parts.runtime(self._model, {self.platform: self._sender})
             self._loaded.set()
             for line in models.lines:
                 await self._sender.announce(f"Running {line}.")
+            for line in judging.lines:
+                await self._sender.announce(f"Note: {line}.")
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(forget_by_age, stores.retention, settings.storage.keep_for)
                 await self._runtime.run()

@@ -10,6 +10,7 @@ from chatune_adapters.console.intake import Seat, mended, whole
 from chatune_adapters.console.pipe import PipeSender
 from chatune_adapters.console.saved import SavedFiles
 from chatune_bots.compose import Parts, open_models, stores_in_memory, utc_now
+from chatune_bots.moderation import open_moderation
 from chatune_bots.person import terminal_user
 from chatune_bots.settings import Settings
 from chatune_bots.start import Start
@@ -30,11 +31,15 @@ async def answer_once(begun: Start, model: str) -> None:
         GenerationFailed: the model gave no answer.
     """
     text = await _message(begun.settings.limits.message_chars)
-    async with open_models(begun.settings, begun.home, lambda stage, share: None) as models:
+    async with (
+        open_models(begun.settings, begun.home, lambda stage, share: None) as models,
+        open_moderation(begun.settings.moderation, begun.folder, models.generators) as moderation,
+    ):
         watched = models.attended()
         collected = io.StringIO()
         settings = _repeatable(begun.settings)
-        parts = Parts(settings, stores_in_memory(settings), watched, begun.bot)
+        stores = stores_in_memory(settings)
+        parts = Parts(settings, stores, watched, begun.bot, moderation.moderator)
         sender = PipeSender(collected, SavedFiles(begun.home.files))
         runtime = parts.runtime(model, {"terminal": sender})
         _check_command(runtime, text)

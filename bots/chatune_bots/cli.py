@@ -1,4 +1,4 @@
-"""The command line: `chatune chat | serve | init | doctor | data`.
+"""The command line: `chatune chat | serve | init | doctor | data | moderate`.
 
 Only names and help live here; each command imports what it needs when it is run, so that
 `chatune --help` is quick.
@@ -6,9 +6,10 @@ Only names and help live here; each command imports what it needs when it is run
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from chatune_bots.failures import failures_as_lines
 from chatune_bots.home import Home, home_at
@@ -24,12 +25,36 @@ app = typer.Typer(
 data = typer.Typer(help="What is kept about a person.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data, name="data")
 
+
+class _CheckByDefault(TyperGroup):
+    """A group whose first word may also be what `check` is to look at."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own, not public
+        if args and args[0] not in self.commands and args[0] != "--help":
+            args = ["check", *args]
+        return super().parse_args(ctx, args)
+
+
+moderate = typer.Typer(
+    cls=_CheckByDefault,
+    help='What moderation says: `chatune moderate "text"`, or one of the commands below.',
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(moderate, name="moderate")
+
 HomeOption = Annotated[
     Path | None,
     typer.Option("--home", metavar="DIR", help="Folder for data; else CHATUNE_HOME, else XDG."),
 ]
 BotOption = Annotated[
     Path | None, typer.Option("--bot", metavar="FILE", help="A bot file with commands of its own.")
+]
+RoleOption = Annotated[
+    str, typer.Option("--role", help="Whose text it is: user, assistant, community or tool.")
+]
+ChannelOption = Annotated[
+    str, typer.Option("--channel", metavar="ID", help="Where, as in discord:GUILD:CHANNEL.")
 ]
 UserArgument = Annotated[
     str, typer.Argument(metavar="USER", help="The person's id, as in terminal:ann.")
@@ -135,6 +160,52 @@ def erase(
         from chatune_bots.data import run_erase
 
         run_erase(chosen, Path.cwd(), user, ask=not yes)
+
+
+@moderate.command()
+def check(
+    text: Annotated[str | None, typer.Argument(metavar="[TEXT]", show_default=False)] = None,
+    jsonl: Annotated[
+        bool,
+        typer.Option("--jsonl", help='Judge standard input, one {"text": ...} a line.'),
+    ] = False,
+    image: Annotated[
+        Path | None, typer.Option("--image", metavar="FILE", help="Judge a picture instead.")
+    ] = None,
+    role: RoleOption = "community",
+    channel: ChannelOption = "",
+    home: HomeOption = None,
+) -> None:
+    """Say what moderation makes of a text, a picture or a stream; the word `check` may be left out."""
+    with failures_as_lines(chosen := _home(home)):
+        from chatune_bots import moderate, moderate_lines
+        from chatune_core.errors import InvalidInput
+
+        if [text is not None, jsonl, image is not None].count(True) != 1:
+            raise InvalidInput("Give a text, or --jsonl, or --image FILE.")
+        place = moderate.Place.named(role, channel)
+        if image is not None:
+            moderate.run_moderate_image(chosen, Path.cwd(), image, place)
+        elif text is not None:
+            moderate.run_moderate(chosen, Path.cwd(), text, place)
+        else:
+            moderate_lines.run_moderate_lines(chosen, Path.cwd(), place)
+
+
+@moderate.command()
+def calibrate(
+    sample: Annotated[Path, typer.Argument(metavar="FILE", help="A .jsonl, or a text a line.")],
+    show: Annotated[bool, typer.Option("--show", help="Print the texts of the examples.")] = False,
+    role: RoleOption = "community",
+    channel: ChannelOption = "",
+    home: HomeOption = None,
+) -> None:
+    """Count what the policy would have flagged in a sample of your own."""
+    with failures_as_lines(chosen := _home(home)):
+        from chatune_bots.moderate import Place
+        from chatune_bots.moderate_calibrate import run_calibrate
+
+        run_calibrate(chosen, Path.cwd(), sample, Place.named(role, channel), show=show)
 
 
 def _home(chosen: Path | None) -> Home:

@@ -15,7 +15,7 @@ from chatune_bots.home import Home
 from chatune_bots.settings import LocalModel, RemoteModel, Settings
 from chatune_core.bots import Bot
 from chatune_core.messages import Inbound
-from chatune_core.ports import Files, Generator, Sender
+from chatune_core.ports import Files, Generator, Moderation, Sender
 from chatune_core.runtime import Runtime
 from chatune_storage.stores import Stores
 
@@ -35,6 +35,7 @@ class Parts:
     stores: Stores
     generators: Mapping[str, Generator]
     bot: Bot
+    moderation: Moderation | None = None
 
     def runtime(
         self,
@@ -55,6 +56,7 @@ class Parts:
             bot=self.bot,
             settings=self.settings.for_core(),
             now=utc_now,
+            moderation=self.moderation,
         )
 
 

@@ -22,6 +22,7 @@ from chatune_bots.configuration import described
 from chatune_bots.health import serve_health
 from chatune_bots.home import Home
 from chatune_bots.lock import held
+from chatune_bots.moderation import open_moderation
 from chatune_bots.person import terminal_platform, terminal_user
 from chatune_bots.platforms import open_platforms
 from chatune_bots.retention import forget_by_age
@@ -59,15 +60,19 @@ async def _serve(begun: Start) -> None:
         async with open_stores(settings, home, names) as stores:
             # Before the model, which takes longer: a missing token shows at once.
             platforms = open_platforms(settings, stores.key_values)
-            async with open_models(settings, home, lambda stage, share: None) as models:
+            async with (
+                open_models(settings, home, lambda stage, share: None) as models,
+                open_moderation(settings.moderation, begun.folder, models.generators) as moderation,
+            ):
                 kept = watched(stores, lambda event, why: _say(why))
-                parts = Parts(settings, kept, models.generators, begun.bot)
+                moderator = moderation.moderator
+                parts = Parts(settings, kept, models.generators, begun.bot, moderator)
                 senders: dict[str, Sender] = {each.name: each.sender for each in platforms}
                 if console in names:
                     senders[console] = PipeSender(sys.stdout, SavedFiles(home.files))
                 files = {each.name: each.files for each in platforms}
                 runtime = parts.runtime(settings.default_model, senders, files)
-                for line in models.lines:
+                for line in (*models.lines, *moderation.lines):
                     _say(line)
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(forget_by_age, stores.retention, settings.storage.keep_for)

@@ -15,6 +15,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from chatune_bots.moderation_settings import GuardSection, ModerationSection
 from chatune_core.errors import ConfigurationError
 from chatune_core.generation.requests import Sampling
 from chatune_core.settings import PERSONA, CoreSettings
@@ -203,6 +204,7 @@ class Settings(BaseSettings):
     generation: GenerationSettings = GenerationSettings()
     storage: StorageSettings = StorageSettings()
     limits: LimitSettings = LimitSettings()
+    moderation: ModerationSection = ModerationSection()
     serve: ServeSettings = ServeSettings()
     discord: DiscordSection = DiscordSection()
     slack: SlackSection = SlackSection()
@@ -224,6 +226,16 @@ class Settings(BaseSettings):
         if self.bot.model is not None and self.bot.model not in self.models:
             known = ", ".join(self.models)
             raise ValueError(f"bot.model is {self.bot.model!r}; the configured models are: {known}")
+        return self
+
+    @model_validator(mode="after")
+    def _the_guard_is_configured(self) -> "Settings":
+        guard = self.moderation.classifier
+        if isinstance(guard, GuardSection) and guard.model not in self.models:
+            known = ", ".join(self.models)
+            raise ValueError(
+                f"moderation.classifier.model is {guard.model!r}; the configured models are: {known}"
+            )
         return self
 
     @property

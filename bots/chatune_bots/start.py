@@ -23,6 +23,12 @@ class Start:
         """Return the settings in force."""
         return self.configuration.settings
 
+    @property
+    def folder(self) -> Path:
+        """Return where relative paths in the settings begin: the folder of their file."""
+        file = self.configuration.file
+        return file.parent if file is not None else self.home.path
+
 
 def start(home: Home, folder: Path, bot_file: Path | None) -> Start:
     """Prepare the home, begin the log, read the configuration, load the bot file.

@@ -27,11 +27,11 @@ def server() -> Iterator[ChatServer]:
 
 @pytest.fixture
 def served(shell: Shell, server: ChatServer) -> Shell:
-    """A shell whose model is a scripted server."""
+    """A shell whose model is a scripted server; moderation, with tests of its own, is off."""
     server.left.clear()
     server.hangs = True
     shell.configure(
-        f'[models.scripted]\nkind = "openai"\nbase_url = "{server.base_url}"\n'
+        f'[moderation]\nmode = "off"\n[models.scripted]\nkind = "openai"\nbase_url = "{server.base_url}"\n'
         'model = "fake-model"\ncontext_tokens = 4096\n'
     )
     return shell

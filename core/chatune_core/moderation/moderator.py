@@ -79,8 +79,9 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """Everything that was found, and what the policy makes of it."""
+    """Everything that was found in a text, and what the policy makes of it."""
 
+    said: Said
     findings: tuple[Finding, ...]
     verdict: Verdict
 
@@ -215,7 +216,7 @@ class Moderator:
 
     def _judged(self, findings: tuple[Finding, ...], said: Said) -> Examined:
         verdict = self.policy.judge(findings, said.role, said.conversation, said.user, self.model)
-        return Examined(findings, verdict)
+        return Examined(said, findings, verdict)
 
     def _failed(self, roles: set[Role], error: Exception) -> None:
         """Let a check end with what is known, or not at all."""

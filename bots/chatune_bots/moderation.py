@@ -1,0 +1,173 @@
+"""Builds the moderator that the settings ask for; the models behind it load when they are needed."""
+
+import logging
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio import to_thread
+
+from chatune_bots.moderation_policy import (
+    LARGE_MODEL,
+    RULES_ALONE,
+    SMALL_MODEL,
+    Advice,
+    picture_policy,
+    policy,
+    small_model,
+)
+from chatune_bots.moderation_settings import (
+    EmbeddedClassifier,
+    GuardSection,
+    ModerationSection,
+    NoClassifier,
+    ServiceSection,
+    TransformersSection,
+)
+from chatune_core.moderation.in_thread import InThread
+from chatune_core.moderation.moderator import Classifier, Failing, Moderator
+from chatune_core.moderation.verdicts import Role
+from chatune_core.ports import Generator
+
+if TYPE_CHECKING:
+    from chatune_core.moderation.in_thread import TextClassifier
+
+logger = logging.getLogger(__name__)
+
+NO_WEIGHTS = (
+    "moderation works by rules alone: the weights of the embedded classifier are not installed"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedModeration:
+    """The moderator, None if it is off, and lines for people on what is not as they may expect."""
+
+    moderator: Moderator | None
+    lines: Sequence[str] = ()
+
+
+@asynccontextmanager
+async def open_moderation(
+    section: ModerationSection, folder: Path, generators: Mapping[str, Generator]
+) -> AsyncGenerator[OpenedModeration, None]:
+    """Open the moderator for the body; its model loads meanwhile, and the first check waits for it.
+
+    Args:
+        section: the settings.
+        folder: where relative paths begin.
+        generators: the open models, one of which may be a guard.
+
+    Raises:
+        ConfigurationError: a list or a model cannot be used.
+    """
+    if section.mode == "off":
+        yield OpenedModeration(None)
+        return
+    async with AsyncExitStack() as stack:
+        moderator, lines = await _opened(section, folder, generators, stack)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(moderator.prepare)
+            yield OpenedModeration(moderator, lines)
+            tasks.cancel_scope.cancel()
+
+
+async def _opened(
+    section: ModerationSection,
+    folder: Path,
+    generators: Mapping[str, Generator],
+    stack: AsyncExitStack,
+) -> tuple[Moderator, Sequence[str]]:
+    patience = timedelta(seconds=section.timeout_s)
+    classifier, advice = await _classifier(section, patience, generators, stack)
+    missing = classifier is None and isinstance(section.classifier, EmbeddedClassifier)
+    build = partial(_moderator, section, folder, classifier, advice)
+    # Lists may be long, and the libraries of rules and pictures take a moment to import.
+    moderator = await to_thread.run_sync(build)
+    if missing:
+        logger.warning(NO_WEIGHTS)
+    return moderator, (NO_WEIGHTS,) if missing else ()
+
+
+def _moderator(
+    section: ModerationSection, folder: Path, classifier: Classifier | None, advice: Advice
+) -> Moderator:
+    from chatune_bots.moderation_rules import open_pictures, open_rules
+    from chatune_core.moderation.images.rule import ADVISED
+
+    closed = frozenset(role for role in Role if getattr(section.fail, role.value) == "closed")
+    return Moderator(
+        open_rules(section, folder),
+        classifier,
+        policy(section, advice),
+        pictures=open_pictures(section.images, folder) if section.images.enabled else None,
+        picture_policy=picture_policy(section, ADVISED),
+        failing=Failing(timedelta(seconds=section.timeout_s), closed),
+    )
+
+
+async def _classifier(
+    section: ModerationSection,
+    patience: timedelta,
+    generators: Mapping[str, Generator],
+    stack: AsyncExitStack,
+) -> tuple[Classifier | None, Advice]:
+    match chosen := section.classifier:
+        case EmbeddedClassifier():
+            return _embedded(patience)
+        case NoClassifier():
+            return None, RULES_ALONE
+        case TransformersSection():
+            return InThread(partial(_transformers, chosen), patience), SMALL_MODEL
+        case GuardSection():
+            return _guard(chosen, generators, patience), LARGE_MODEL
+        case ServiceSection():
+            return await _service(chosen, stack), LARGE_MODEL
+
+
+def _embedded(patience: timedelta) -> tuple[Classifier | None, Advice]:
+    from chatune_core.moderation.classifier import BUNDLED_WEIGHTS, Classifier
+    from chatune_core.moderation.classifier_weights import CARD_FILE, read_card
+
+    if not (BUNDLED_WEIGHTS / CARD_FILE).is_file():
+        return None, RULES_ALONE
+    card = read_card(BUNDLED_WEIGHTS)
+    return InThread(Classifier.open, patience), small_model(
+        card.thresholds_review, card.thresholds_act
+    )
+
+
+def _transformers(chosen: TransformersSection) -> "TextClassifier":
+    from chatune_core.moderation.transformers_classifier import TransformersClassifier
+
+    return TransformersClassifier.open(
+        chosen.model, chosen.labels, chosen.device, fetch=chosen.fetch
+    )
+
+
+def _guard(
+    chosen: GuardSection, generators: Mapping[str, Generator], patience: timedelta
+) -> Classifier:
+    from chatune_core.moderation.guards import GuardClassifier, GuardSettings
+
+    settings = GuardSettings(chosen.family, chosen.labels, deadline=patience)
+    return GuardClassifier(generators[chosen.model], settings)
+
+
+async def _service(chosen: ServiceSection, stack: AsyncExitStack) -> Classifier:
+    from chatune_core.moderation.remote import RemoteSettings, open_remote_classifier
+
+    settings = RemoteSettings(
+        chosen.base_url,
+        chosen.model,
+        chosen.api_key.get_secret_value() if chosen.api_key else None,
+        chosen.labels,
+        timedelta(seconds=chosen.timeout_s),
+        chosen.retries,
+    )
+    return await stack.enter_async_context(open_remote_classifier(settings))
