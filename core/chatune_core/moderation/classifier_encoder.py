@@ -175,11 +175,13 @@ def merged_scorer(
     Args:
         base: the base model's tensors by their names in the file, float32.
         trained: "<linear>.a" (rank, inputs), "<linear>.b" (outputs, rank), "heads.weight" and
-            "heads.bias", float32.
+            "heads.bias", float32; linears may be left out.
         form: makes what applies a weight and bias; the results differ by rounding alone.
     """
 
     def merged(name: str, weight: Tensor, bias: Tensor) -> Linear:
-        return form(weight + trained[f"{name}.b"] @ trained[f"{name}.a"], bias)
+        if f"{name}.a" in trained:
+            weight = weight + trained[f"{name}.b"] @ trained[f"{name}.a"]
+        return form(weight, bias)
 
     return WindowScorer(Encoder(base, merged), trained["heads.weight"], trained["heads.bias"])

@@ -33,7 +33,9 @@ def with_pictures_named(text: str) -> str:
 
     The tokenizer knows no emoji; unnamed, "women are <pig face>" would read "women are <unknown>".
     """
-    text = _INVISIBLE.sub("", html.unescape(text))
+    # The tokenizer refuses half a surrogate pair.
+    text = html.unescape(text).encode(errors="replace").decode()
+    text = _INVISIBLE.sub("", text)
     return _PICTURES.sub(lambda match: _named(match.group()), text)
 
 
@@ -67,14 +69,18 @@ class WindowTokenizer:
         Neighbours share at least `OVERLAP_TOKENS`. A text with more windows than that keeps those
         that lie evenly over it, the first and the last among them.
         """
-        if len(text) > MOST_CHARACTERS:
-            half = MOST_CHARACTERS // 2
-            text = f"{text[:half]} {text[-half:]}"
-        readable = with_pictures_named(text)
+        readable = _ends_of(with_pictures_named(_ends_of(text)))
         ids = self._tokenizer.encode(readable, add_special_tokens=False).ids
         return [
             [self._first, *ids[start:end], self._last] for start, end in window_bounds(len(ids))
         ]
+
+
+def _ends_of(text: str) -> str:
+    if len(text) > MOST_CHARACTERS:
+        half = MOST_CHARACTERS // 2
+        text = f"{text[:half]} {text[-half:]}"
+    return text
 
 
 def window_bounds(tokens: int) -> list[tuple[int, int]]:
