@@ -73,10 +73,10 @@ class AuditChain:
 
     def says_what_was_written(self, row: Columns) -> bool:
         """Return whether the text of `row` is that of its digest, or what an erasure left."""
-        if row["salt"] is not None:
-            digest = hashlib.sha256(row["salt"] + _canonical(row)).digest()
-            return hmac.compare_digest(row["digest"], digest)
-        seal = row["seal"]
+        salt, seal = row["salt"], row["seal"]
+        if salt is not None:
+            digest = hashlib.sha256(salt + _canonical(row)).digest()
+            return seal is None and hmac.compare_digest(row["digest"], digest)
         return seal is not None and hmac.compare_digest(seal, self._seal(row["hash"], row))
 
     def closed(self, head: Head) -> bytes:
