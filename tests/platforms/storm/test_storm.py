@@ -22,6 +22,7 @@ OpenTown = Callable[[int, int], AbstractAsyncContextManager[Town]]
 BETWEEN_S = 0.08
 """At least so long after one message comes the next in its conversation. What the servers call
 late comes 0.05 s late on Discord, so that what is said there is never brought in another order."""
+BEGINS_WITHIN_S = 20.0
 QUIET_S = 2.0
 """In which a second reply to anything would come."""
 
@@ -129,6 +130,9 @@ async def kill_now_and_then(bot: Child, town: Town, amount: Weather, seed: int) 
             await anyio.sleep(0.02)
         await bot.kill()
         await bot.start()
+        if dice.random() < 0.5:  # Else it may be killed before it listens.
+            with anyio.move_on_after(BEGINS_WITHIN_S):
+                await town.heard()
 
 
 async def hang_up_again_and_again(town: Town, every_s: float) -> None:
