@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_BMP_HEADERS = [struct.pack("<I", size) for size in (12, 16, 40, 52, 56, 64, 108, 124)]
+_BMP_HEADERS = [struct.pack("<I", size) for size in (12, 40, 52, 56, 64, 108, 124)]
 
 
 class Kind(enum.Enum):
@@ -187,6 +187,6 @@ def _three_bytes(data: bytes, at: int) -> int:
 
 def _bmp(data: bytes) -> Header | None:
     (size,) = struct.unpack_from("<I", data, 14)
-    width, height = struct.unpack_from("<HH" if size in (12, 16) else "<ii", data, 18)
+    width, height = struct.unpack_from("<HH" if size == 12 else "<ii", data, 18)
     # A negative height says that the rows come from the top.
     return Header(Kind.BMP, max(width, 0), abs(height))

