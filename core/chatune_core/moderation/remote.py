@@ -98,6 +98,8 @@ class RemoteClassifier:
                 answer = await self._client.post("/moderations", body=body, cast_to=object)
         except TimeoutError as error:
             raise RetryLater(f"{where} took too long to moderate", pause) from error
+        except ValueError as error:
+            raise RetryLater(f"{where} sent what is no JSON", pause) from error
         except OpenAIError as error:
             known = error if isinstance(error, APIStatusError) else None
             if known is None or known.status_code != 404:

@@ -92,14 +92,17 @@ class TransformersClassifier:
         return [by_category(zip(self._names, row, strict=True), self._labels) for row in best]
 
     def _windows(self, text: str) -> list[list[int]]:
-        ids = self._tokenizer.encode(text, add_special_tokens=False, verbose=False)
-        inner = self._tokens - self._tokenizer.num_special_tokens_to_add()
-        starts = list(range(0, max(1, len(ids)), max(1, inner * 3 // 4)))
-        if len(starts) > MOST_WINDOWS:
-            last = len(starts) - 1
-            starts = [starts[i * last // (MOST_WINDOWS - 1)] for i in range(MOST_WINDOWS)]
-        build = self._tokenizer.build_inputs_with_special_tokens
-        return [build(ids[start : start + inner]) for start in starts]
+        windows: list[list[int]] = self._tokenizer(
+            text,
+            truncation=True,
+            max_length=self._tokens,
+            stride=self._tokens // 4,
+            return_overflowing_tokens=True,
+        )["input_ids"]
+        if len(windows) <= MOST_WINDOWS:
+            return windows
+        last = len(windows) - 1
+        return [windows[i * last // (MOST_WINDOWS - 1)] for i in range(MOST_WINDOWS)]
 
     def _probabilities(self, windows: Sequence[Sequence[int]]) -> Tensor:
         import torch
