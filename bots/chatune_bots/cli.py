@@ -162,6 +162,23 @@ def erase(
         run_erase(chosen, Path.cwd(), user, ask=not yes)
 
 
+@data.command("audit")
+def audit(
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, metavar="N", help="Show this many entries at most.")
+    ] = 50,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Say instead whether the log was tampered with.")
+    ] = False,
+    home: HomeOption = None,
+) -> None:
+    """Print what operators and the system did, newest first."""
+    with failures_as_lines(chosen := _home(home)):
+        from chatune_bots.data_audit import run_audit
+
+        run_audit(chosen, Path.cwd(), limit, verify=verify)
+
+
 @moderate.command()
 def check(
     text: Annotated[str | None, typer.Argument(metavar="[TEXT]", show_default=False)] = None,

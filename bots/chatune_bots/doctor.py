@@ -11,6 +11,7 @@ import anyio
 
 from chatune_bots.compose import open_stores
 from chatune_bots.configuration import Configuration, load
+from chatune_bots.data_audit import REMEDY, damage_of
 from chatune_bots.failures import FAILED
 from chatune_bots.home import Home, prepare
 from chatune_bots.logs import start_log
@@ -67,7 +68,7 @@ async def examine(
     add(Finding("you", f"{terminal_user()} (for chatune data)"))
     if bot_file is not None:
         add(_bot(bot_file))
-    add(await _checked("database", partial(_database, configuration.settings, home)))
+    await _stored(configuration.settings, home, add)
     for finding in await _platforms(configuration.settings):
         add(finding)
     for name in configuration.settings.models:
@@ -173,12 +174,26 @@ async def _platform(name: str, settings: Settings) -> Sequence[Finding]:
     return [Finding(name, one.problem, "" if one.ok else one.remedy) for one in found]
 
 
+async def _stored(settings: Settings, home: Home, add: Callable[[Finding], Finding]) -> None:
+    """Add what is to be said of the database and, if it opens, of what must be whole in it."""
+    if not add(await _checked("database", partial(_database, settings, home))).remedy:
+        add(await _checked("audit log", partial(_audit_log, settings, home)))
+
+
 async def _database(settings: Settings, home: Home) -> str:
     async with open_stores(settings, home) as stores:
         # A write, so that a lock or a full disk shows.
         await stores.audit.append("operator", "doctor", "database", {})
     kind = "SQLite file" if settings.storage.is_file else "server"
     return f"the {kind} opens, its schema is up to date, and it takes a write"
+
+
+async def _audit_log(settings: Settings, home: Home) -> str:
+    async with open_stores(settings, home) as stores:
+        broken = await stores.audit.verify()
+    if broken is not None:
+        raise ConfigurationError(f"{damage_of(broken)}.", REMEDY)
+    return "every entry is as it was written, and none is missing"
 
 
 async def _model(settings: Settings, name: str, home: Home) -> str:

@@ -20,6 +20,7 @@ from chatune_core.messages import UserId
 from chatune_core.outcomes import Audited, AuditEntry
 from chatune_core.ports import Broken, Damage
 from chatune_storage.database import Database, open_database
+from chatune_storage.memory.logs import MemoryAuditLog
 from chatune_storage.sql_stores import open_stores
 from chatune_storage.stores import Stores
 from fakes.clock import FakeClock
@@ -374,3 +375,37 @@ def test_whatever_is_moved_around_shows_where_it_begins(file: Path) -> None:
             assert (broken and broken.number) == begins
 
         shows()
+
+
+@pytest.mark.anyio
+async def test_the_log_in_memory_notices_the_same(clock: FakeClock) -> None:
+    log = MemoryAuditLog(clock)
+    for number in range(1, 9):
+        await log.append("operator", f"act {number}", "thing", {})
+    kept = [dict(row) for row in log.rows]
+    changed = [*kept[:4], kept[4] | {"actor": "nobody"}, *kept[5:]]
+
+    for rows, broken in (
+        (kept, None),
+        (changed, Broken(5, Damage.CHANGED)),
+        (kept[:3] + kept[4:], Broken(4, Damage.MISSING)),
+        (kept[:6], Broken(7, Damage.TRUNCATED)),
+        ([], Broken(1, Damage.TRUNCATED)),
+    ):
+        log.rows.clear()
+        log.rows += rows
+        assert await log.verify() == broken
+
+
+@pytest.mark.anyio
+async def test_the_log_in_memory_is_whole_from_the_oldest_entry_that_it_keeps(
+    clock: FakeClock,
+) -> None:
+    log = MemoryAuditLog(clock)
+    for number in range(10_005):
+        await log.append("operator", f"act {number}", "thing", {})
+
+    assert len(await log.entries(20_000)) == 10_000
+    assert await log.verify() is None
+    log.rows[7]["actor"] = "nobody"
+    assert await log.verify() == Broken(13, Damage.CHANGED)
