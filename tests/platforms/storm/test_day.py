@@ -92,7 +92,8 @@ async def spend(day: Day, open_town: OpenTown, folder: Path) -> None:
         assert evening["connected"]
         assert evening["silent_s"] < 10 * day.beat_s + 1, "the socket lives"
         for held in ("tasks", "threads", "files"):
-            assert evening[held] == morning[held], f"{held} of the evening and of the morning"
+            # Fewer is fine: a worker thread that was idle for ten seconds ends.
+            assert evening[held] <= morning[held], f"{held} of the evening and of the morning"
         assert left < day.leaves_bytes
         assert evening["resident"] < 1.2 * morning["resident"]
 
@@ -126,7 +127,7 @@ class Bot:
     async def settled(self, town: AnyTown, like: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return what it holds once nothing is on its way any more.
 
-        It has settled when it holds what it held in the morning, or else the same three times.
+        It has settled when it holds no more than in the morning, or else the same three times.
         """
         await town.quiet()
         seen: list[tuple[int, int, int]] = []
@@ -135,7 +136,7 @@ class Bot:
             held: dict[str, Any] = json.loads(await self._out.receive_until(b"\n", 10_000))
             seen.append((held["tasks"], held["threads"], held["files"]))
             if like:
-                settled = seen[-1] == (like["tasks"], like["threads"], like["files"])
+                settled = all(held[kind] <= like[kind] for kind in ("tasks", "threads", "files"))
             else:
                 settled = len(seen) > 2 and len(set(seen[-3:])) == 1
             if len(seen) > _ASKED_AT_MOST or (settled and held["connected"]):
