@@ -27,7 +27,7 @@ WEAK = 0.3
 
 EPOCH_SHARE = {
     "ailuminate": 2.0,
-    "davidson": 0.4,
+    "davidson": 0.25,
     "deepset_inj": 3.0,
     "discord_scam": 4.0,
     "hatecheck": 3.0,
@@ -35,7 +35,7 @@ EPOCH_SHARE = {
     "hatemoji_check": 2.0,
     "notinject": 4.0,
     "obfuscated": 0.3,
-    "openai1680": 2.0,
+    "openai1680": 1.5,
     "pii_synth": 0.4,
     "scunthorpe": 4.0,
     "sms_spam": 0.5,

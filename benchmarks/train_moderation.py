@@ -42,7 +42,7 @@ VERSION = "1"
 RANK = 32
 REVIEW_BUDGET, ACT_BUDGET = 0.08, 0.03
 """Share of benign texts flagged in any category, mean over the benign sources."""
-WRITTEN_ROWS = 300
+WRITTEN_ROWS = 200
 """Documents with an injection that an epoch sees, and as many without."""
 _REPORT_STEPS = 50
 
@@ -94,7 +94,8 @@ def main() -> None:
     base = read_tensors(base_folder / BASE_FILE, base_sha256)
     tokenizer = WindowTokenizer.open(base_folder)
     seen, held_out = ([public.row for public in part] for part in split(read_rows(asked.data)))
-    seen = [row for row in seen if row.source not in asked.without.split(",")]
+    left_out = asked.without.split(",")
+    seen = [row for row in seen if row.family.split(":")[0] not in left_out]
     seen += written_rows(WRITTEN_ROWS, random.Random(asked.seed))
     print(f"{len(seen)} rows to train on, {len(held_out)} held out", flush=True)
 

@@ -135,7 +135,8 @@ class Trainee:
 
     def text_logits(self, texts: Sequence[str], tokenizer: WindowTokenizer) -> Tensor:
         """Return the logits (B, C) of whole texts, computed as the classifier will on this CPU."""
-        weights = {name: tensor.detach() for name, tensor in self.weights().items()}
+        # As rounded as they will be in the file.
+        weights = {name: tensor.detach().half().float() for name, tensor in self.weights().items()}
         scorer = merged_scorer(self._base, weights)
         return torch.tensor(text_logits(texts, tokenizer, scorer))
 
