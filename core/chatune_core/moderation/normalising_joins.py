@@ -8,7 +8,11 @@ from chatune_core.moderation.normalising_edits import Edit
 
 _SEPARATOR = r"[.\-_*~|,/\\+=:;^#'\"`]"
 # Single characters with white space between: "h a t e", and "h a t e  y o u" with wider gaps.
-_SPACED = re.compile(r"(?<!\S)\S(?:\s{1,4}\S(?!\S))+")
+# Punctuation may stand around them, but "it's a C program" spells nothing.
+_SPACED = re.compile(
+    r"(?:(?<!\S)\S|(?<=[^\w\s]|_)(?<![^\W_](?:[^\w\s]|_))[^\W_])(?:\s{1,4}\S(?!\S))+"
+    r"(?:\s{1,4}[^\W_](?![^\w\s]?[^\W_]))?"
+)
 _GAP = re.compile(r"\s+")
 # Either the whole token alternates with one separator: "h.a.t.e", "t.h.e.m..", "i.s"; or three
 # letters or more stand inside it with one to three separators between: "(h--a--t--e)".

@@ -15,18 +15,18 @@ _LETTER = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b",
 _OPEN = frozenset("aeou430")
 _SIGNS = frozenset("@$!|€")
 # A word with at least one digit or sign in it. The possessive quantifier keeps it linear.
-_TOKEN = re.compile(r"(?<![\w@$!|€])[a-z]*+[0-9@$!|€][a-z0-9@$!|€]*+(?!\w)")
+_TOKEN = re.compile(r"(?<![a-z0-9@$!|€])[a-z]*+[0-9@$!|€][a-z0-9@$!|€]*+(?![^\W_])")
 _ADDRESS = re.compile(r"\S++")
 _QUANTITY = re.compile(
     r"\d+(?:st|nd|rd|th|am|pm|[kmgt]b?|ms|s|secs?|h|hrs?|mins?|d|x|p|i|ppm|pp|pw|yrs?|yo"
     r"|[cmk]m|kg|lbs?|oz|ft|in|v|w|k?hz|[mg]hz|px|fps|bn|mln|usd|eur|gbp|btc|eth|pounds?"
     r"|u|ever|get|me|real|all|nite)"
-    r"|[a-z]{1,2}\d{2,}|[a-z]\d|mp[34]|ps[1-5]|win1[01]|top10|rtx\d+|gpt\d|web3|\d+x\d+"
+    r"|[a-z]\d+|ak47|mp[34]|ps[1-5]|win1[01]|top10|rtx\d+|gpt\d|web3|\d+x\d+"
 )
 # Whole words in digits, read as words only in a text that spells others so.
 _NUMERALS = {
-    "0": "o", "1": "i", "4": "a", "15": "is", "17": "it", "45": "as", "47": "at", "50": "so",
-    "70": "to", "175": "its", "455": "ass", "533": "see", "700": "too", "717": "tit",
+    "0": "o", "1": "i", "4": "a", "15": "is", "17": "it", "175": "its", "45": "as", "47": "at", "50": "so",
+    "70": "to", "455": "ass", "533": "see", "700": "too", "717": "tit",
 }  # fmt: skip
 _ENDINGS = {"7": "t", "5": "s"}
 _INSIDE = re.compile(r"[a-z][0134578@$!|€]+[a-z]|^[01345780$]{1,2}[a-z]{2}")
@@ -48,8 +48,9 @@ def unleeted(text: str) -> Iterator[Edit]:
         word = _word(token[0], spelled)
         if text[token.start() - 2 : token.start()][1:] in {"'", "\u2019"}:
             word = _ENDINGS.get(word, word)
-        if word != token[0]:
-            yield token.start(), token.end(), word
+        for at, (written, read) in enumerate(zip(token[0], word, strict=False), token.start()):
+            if written != read:
+                yield at, at + 1, read
 
 
 def _addresses(text: str) -> Iterator[tuple[int, int]]:
@@ -86,6 +87,9 @@ def _is_number(token: str, spelled: bool) -> bool:
     if spelled or not digits:
         return False
     if _QUANTITY.fullmatch(token):
+        return True
+    leading = len(token) - len(token.lstrip("0123456789")) >= 2
+    if leading and token.lstrip("0123456789").isalpha():
         return True
     trailing = token.rstrip("0123456789").isalpha()
     return digits >= 4 or (trailing and (digits > 2 or (letters >= 4 and digits == 1)))

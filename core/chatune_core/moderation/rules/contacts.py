@@ -23,6 +23,8 @@ _PHONE = re.compile(
     r"|(?<![\w.\-/#+$€£])(?:1[ .\-])?(?:\(\d{2,5}\)[ .\-]?|\d{3,5}[ .\-]|0)"
     r"\d{2,4}(?:[ .\-]?\d{2,4}){1,3}(?![\w\-/]|\.\d)"
 )
+_AMERICAN = re.compile(r"(?:1[ .\-])?(?:\(\d{3}\)[ .\-]?|\d{3}[ .\-])\d{3}[ .\-]?\d{4}")
+_DATE = re.compile(r"\d{4}[.\-]\d\d[.\-]\d\d.*")
 _CHECKED = 256
 
 
@@ -107,6 +109,8 @@ _AT_HOME = tuple(
 
 
 def _is_phone(written: str, region: str | None) -> bool:
+    if region is not None and not _is_dialled_so(written, region):
+        return False
     if region is None and written.startswith("00"):
         written = "+" + written[2:]
     try:
@@ -117,3 +121,13 @@ def _is_phone(written: str, region: str | None) -> bool:
         # Numbers reserved for drama and documentation are possible without being valid.
         return phonenumbers.is_possible_number(number)
     return phonenumbers.is_valid_number_for_region(number, region)
+
+
+def _is_dialled_so(written: str, region: str) -> bool:
+    """Whether people of `region` write a number so: many prices and dates would be valid numbers."""
+    if phonenumbers.country_code_for_region(region) == 1:
+        return _AMERICAN.fullmatch(written) is not None
+    plan = phonenumbers.PhoneMetadata.metadata_for_region(region)
+    if plan is not None and (prefix := plan.national_prefix):
+        return written.lstrip("(").startswith(prefix)
+    return len(digits(written)) >= 9 and _DATE.fullmatch(written) is None

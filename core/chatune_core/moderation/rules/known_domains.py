@@ -14,7 +14,8 @@ KNOWN_DOMAINS = {
     "paypal": "paypal.com paypal.me paypalobjects.com paypal-community.com",
     "google": "google.com google.* googleapis.com googleusercontent.com googleblog.com"
     " googlesource.com withgoogle.com goo.gl g.co gmail.com",
-    "microsoft": "microsoft.com microsoftonline.com live.com office.com outlook.com xbox.com bing.com",
+    "microsoft": "microsoft.com microsoftonline.com live.com office.com outlook.com xbox.com"
+    " bing.com",
     "apple": "apple.com icloud.com apple.co",
     "amazon": "amazon.com amazon.* amazonaws.com amzn.to a.co",
     "netflix": "netflix.com nflxext.com netflix.net",
@@ -55,7 +56,8 @@ BAIT = _words(
     "nitro gift gifts giveaway free login signin verify verification secure security support help"
     " account accounts app trade trades trading claim airdrop bonus community promo reward rewards"
     " wallet service update auth billing payment pay drop drops skins skin event events offer win"
-    " invite join server robux vbucks crypto usdt boost premium official online team mail center centre store shop pro plus"
+    " invite join server robux vbucks crypto usdt boost premium official online team mail"
+    " center centre store shop pro plus"
 )
 """What those who pretend to be somebody put beside the name."""
 

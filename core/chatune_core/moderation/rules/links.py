@@ -117,12 +117,15 @@ class Links:
 
 def links(reading: Reading, original: str) -> Iterator[Link]:
     """Return the links of a reading of `original`, those with a scheme first."""
+    covered = bytearray(len(reading.text) + 1)
     for found in _LINK.finditer(reading.text):
         user_info, _, host = found["authority"].rpartition("@")
         start = found.end("authority") - len(host)
-        yield _link(reading, original, found, _PORT.sub("", host), start, user_info)
+        covered[found.start() : found.end()] = b"\1" * len(found[0])
+        if host := _PORT.sub("", host).rstrip("."):
+            yield _link(reading, original, found, host, start, user_info)
     for found in _BARE.finditer(reading.text):
-        if found["suffix"].lower() in BARE_SUFFIXES:
+        if found["suffix"].lower() in BARE_SUFFIXES and not covered[found.start()]:
             host = found[0][: found.end("suffix") - found.start()]
             yield _link(reading, original, found, host, found.start(), "")
 
@@ -130,8 +133,7 @@ def links(reading: Reading, original: str) -> Iterator[Link]:
 def _link(
     reading: Reading, original: str, found: re.Match[str], host: str, host_at: int, user_info: str
 ) -> Link:
-    host = host.strip(".") or host
-    start, end = reading.place(host_at, host_at + max(len(host), 1))
+    start, end = reading.place(host_at, host_at + len(host))
     written = "".join(filter(_is_shown, original[start:end]))
     rest = (found["rest"] or "").rstrip(_AFTER_LINK)
     shown_end = found.start() + len(found[0].rstrip(_AFTER_LINK))

@@ -85,7 +85,7 @@ def _is_card(text: str, groups: list[Place]) -> bool:
         _ISSUERS.fullmatch(number) is not None
         and luhn(number)
         and _is_grouped_so([end - start for start, end in groups])
-        and len(set(number)) > 2
+        and len(set(number)) > 1
     )
 
 

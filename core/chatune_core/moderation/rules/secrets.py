@@ -61,7 +61,7 @@ SECRETS = (
     Shape(*_secret("sendgrid", r"SG\.[\w\-]{16,32}\.[\w\-]{32,64}")),
     Shape(*_secret("twilio", r"(?:SK|AC)[0-9a-f]{32}")),
     Shape(
-        *_secret("jwt", r"eyJ[\w\-]{8,4000}\.eyJ[\w\-]{8,4000}(?:\.[\w\-]{16,2000})?"),
+        *_secret("jwt", r"(?<![\w\-])eyJ[\w\-]{8,4000}\.eyJ[\w\-]{8,4000}(?:\.[\w\-]{16,2000})?"),
     ),
     Shape(
         "secret.private_key",
@@ -77,7 +77,8 @@ SECRETS = (
         "secret.assigned",
         re.compile(
             r"(?i)(?:pass(?:word|wd|phrase)?|secret|token|api[_\-]?key|access[_\-]?key|auth)"
-            r"[\"']?\s{0,3}(?::|=>?|is)\s{0,3}[\"'`]?(?:bearer\s)?(?P<it>[\w+/=.~\-]{16,250})(?![\w+/=~\-])"
+            r"[\"']?\s{0,3}(?::|=>?|is)\s{0,3}[\"'`]?(?:bearer\s)?"
+            r"(?P<it>[\w+/=.~\-]{16,250})(?![\w+/=~\-])"
         ),
         is_random,
     ),
