@@ -15,8 +15,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from moderation_injections import written_rows
 from moderation_rows import read_rows, split
+from moderation_written import written_rows
 from torch import Tensor
 
 from chatune_core.generation.bundled import bundled_embedding_model
@@ -43,7 +43,7 @@ RANK = 32
 REVIEW_BUDGET, ACT_BUDGET = 0.08, 0.03
 """Share of benign texts flagged in any category, mean over the benign sources."""
 WRITTEN_ROWS = 200
-"""Documents with an injection that an epoch sees, and as many without."""
+"""Of each kind of rows that moderation_written.py makes."""
 _REPORT_STEPS = 50
 
 
