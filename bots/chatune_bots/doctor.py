@@ -71,6 +71,7 @@ async def examine(
     await _stored(configuration.settings, home, add)
     for finding in await _platforms(configuration.settings):
         add(finding)
+    add(await _checked("moderation", partial(_moderation, configuration, home)))
     for name in configuration.settings.models:
         add(await _checked(f"model {name}", partial(_model, configuration.settings, name, home)))
     return findings
@@ -194,6 +195,12 @@ async def _audit_log(settings: Settings, home: Home) -> str:
     if broken is not None:
         raise ConfigurationError(f"{damage_of(broken)}.", REMEDY)
     return "every entry is as it was written, and none is missing"
+
+
+async def _moderation(configuration: Configuration, home: Home) -> str:
+    from chatune_bots.doctor_moderation import moderation
+
+    return await moderation(configuration, home)
 
 
 async def _model(settings: Settings, name: str, home: Home) -> str:

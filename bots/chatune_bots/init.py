@@ -154,6 +154,10 @@ persona = {persona}
 [limits]
 # message_chars = 32000    # longest message that is read
 
+[moderation]
+# mode = "on"              # shadow only writes down what it would do, off looks at nothing
+# classifier = "embedded"  # docs/moderation.md has the others, and everything else
+
 [serve]
 # platforms = ["console"]
 # drain_s = 30             # time to finish answers when told to end

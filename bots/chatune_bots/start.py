@@ -26,8 +26,12 @@ class Start:
     @property
     def folder(self) -> Path:
         """Return where relative paths in the settings begin: the folder of their file."""
-        file = self.configuration.file
-        return file.parent if file is not None else self.home.path
+        return settings_folder(self.configuration, self.home)
+
+
+def settings_folder(configuration: Configuration, home: Home) -> Path:
+    """Return the folder of the settings' file, or the home if there is none."""
+    return configuration.file.parent if configuration.file is not None else home.path
 
 
 def start(home: Home, folder: Path, bot_file: Path | None) -> Start:

@@ -1,0 +1,36 @@
+"""The doctor's look at moderation: do its lists and its model load, does its service answer."""
+
+from chatune_bots.configuration import Configuration
+from chatune_bots.home import Home
+from chatune_bots.moderation import open_moderation
+from chatune_bots.moderation_settings import FailSection, GuardSection, NoClassifier
+from chatune_bots.start import settings_folder
+from chatune_core.moderation.verdicts import Role
+
+
+async def moderation(configuration: Configuration, home: Home) -> str:
+    """Judge a harmless text as a bot would and return what judged it.
+
+    A guard model is looked at with the other models, so here only the rules beside it are.
+
+    Raises:
+        ConfigurationError: a list or the model cannot be used.
+        RetryLater: the service does not answer.
+    """
+    section = configuration.settings.moderation
+    if section.mode == "off":
+        return "off; nothing is looked at"
+    everyone = FailSection(user="closed", assistant="closed", community="closed", tool="closed")
+    strict = section.model_copy(update={"mode": "on", "fail": everyone})
+    if isinstance(section.classifier, GuardSection):
+        strict = strict.model_copy(update={"classifier": NoClassifier(kind="none")})
+    async with open_moderation(strict, settings_folder(configuration, home), {}) as opened:
+        assert opened.moderator is not None
+        await opened.moderator.prepare()
+        verdict = await opened.moderator.check("hello", Role.USER)
+    if isinstance(section.classifier, GuardSection):
+        judge = f"rules and the guard model {section.classifier.model!r}"
+    else:
+        judge = f"rules and {verdict.model}" if verdict.model else "rules alone"
+    missing = "; the weights of the embedded classifier are not installed" * bool(opened.lines)
+    return f"{section.mode}; {judge}{missing}"
