@@ -9,7 +9,7 @@ from chatune_core.outcomes import AuditEntry
 from chatune_core.ports import Broken
 from chatune_storage.audit_chain import START, AuditChain, Columns, Head, entry_from
 from chatune_storage.audit_check import Surroundings, end_of, first_misfit, misfit
-from chatune_storage.audit_rows import stored_end
+from chatune_storage.audit_rows import COLUMNS, SAID, stored_end
 from chatune_storage.database import Database
 from chatune_storage.tables import audit
 from chatune_storage.writer import Transaction, Writer
@@ -17,11 +17,6 @@ from chatune_storage.writer import Transaction, Writer
 _CHUNK = 1000
 _BEFORE_ALL = -(1 << 63)
 """No row has a lower number, whoever wrote it."""
-# Other hands may have put text where bytes belong, which SQLite takes.
-_COLUMNS = [
-    cast(column, LargeBinary).label(column.name) if isinstance(column.type, LargeBinary) else column
-    for column in audit.columns
-]
 
 
 class SqlAuditLog:
@@ -41,7 +36,7 @@ class SqlAuditLog:
 
     async def entries(self, limit: int) -> Sequence[AuditEntry]:
         """See AuditLog.entries."""
-        newest = select(audit).order_by(audit.c.id.desc()).limit(max(0, limit))
+        newest = select(*SAID).order_by(audit.c.id.desc()).limit(max(0, limit))
         rows = await self._database.read(lambda c: c.execute(newest).mappings().all())
         return [entry_from(row) for row in rows]
 
@@ -60,7 +55,7 @@ class SqlAuditLog:
             place = reached.number
 
     async def _rows_after(self, place: int) -> Sequence[RowMapping]:
-        rows = select(*_COLUMNS).where(audit.c.id > place).order_by(audit.c.id).limit(_CHUNK)
+        rows = select(*COLUMNS).where(audit.c.id > place).order_by(audit.c.id).limit(_CHUNK)
         return await self._database.read(lambda c: c.execute(rows).mappings().all())
 
     async def _misfit(self, row: Columns, reached: Head) -> Broken:
@@ -75,7 +70,12 @@ def _append_all(transaction: Transaction, entries: Sequence[AuditEntry]) -> Sequ
 
 def _around(connection: Connection, chain: AuditChain, row: Columns) -> Surroundings:
     stored, _ = stored_end(connection)
-    later = select(audit.c.previous).where(audit.c.id > row["id"]).order_by(audit.c.id).limit(1)
+    later = (
+        select(cast(audit.c.previous, LargeBinary))
+        .where(audit.c.id > row["id"])
+        .order_by(audit.c.id)
+        .limit(1)
+    )
     alike = select(func.count()).where(audit.c.hash == row["hash"])
     before = select(func.count()).where(audit.c.hash == row["previous"])
     return Surroundings(

@@ -21,6 +21,8 @@ from chatune_storage.tables import microseconds, moment
 
 START = bytes(32)
 """The hash before the first entry."""
+SPOKEN = ("at", "actor", "action", "subject", "details")
+"""The columns that say what happened; the others tie the entries together."""
 _SALT_BYTES = 16
 _NUMBER_BYTES = 8
 Row = dict[str, Any]
@@ -124,5 +126,5 @@ def entry_from(row: Columns) -> AuditEntry:
 
 
 def _canonical(row: Columns) -> bytes:
-    said = [row[column] for column in ("at", "actor", "action", "subject", "details")]
+    said = [row[column] for column in SPOKEN]
     return json.dumps(said, default=repr).encode()

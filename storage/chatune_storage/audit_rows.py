@@ -2,15 +2,33 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, text, update
+from sqlalchemy import (
+    Connection,
+    LargeBinary,
+    RowMapping,
+    bindparam,
+    cast,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 
 from chatune_core.outcomes import AuditEntry
-from chatune_storage.audit_chain import START, AuditChain, Head, entry_from
+from chatune_storage.audit_chain import SPOKEN, START, AuditChain, Head, entry_from
 from chatune_storage.personal import mentions
 from chatune_storage.tables import audit, settings
 
 HEAD = "audit head"
 """The name of the log's head among the settings."""
+SAID = [audit.c.id, *(audit.c[name] for name in SPOKEN)]
+"""The columns that people read."""
+COLUMNS = [
+    cast(column, LargeBinary).label(column.name) if isinstance(column.type, LargeBinary) else column
+    for column in audit.columns
+]
+"""All columns. Cast, because SQLite takes text where bytes belong, from other hands."""
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(:lock)").bindparams(lock=0x6368_6174_6175_6469)
 _CHUNK = 1000
 _END = select(
@@ -40,7 +58,7 @@ def append(connection: Connection, chain: AuditChain, entries: Sequence[AuditEnt
     stored, newest = stored_end(connection)
     head = chain.opened(stored)
     if head is None:
-        newest_hash = select(audit.c.hash).where(audit.c.id == newest)
+        newest_hash = select(cast(audit.c.hash, LargeBinary)).where(audit.c.id == newest)
         after = Head(newest, connection.execute(newest_hash).scalar() or START)
     else:
         after = Head(max(head.number, newest), head.hash)
@@ -52,7 +70,7 @@ def append(connection: Connection, chain: AuditChain, entries: Sequence[AuditEnt
 
 def unname(connection: Connection, chain: AuditChain, named: Callable[[str], bool]) -> int:
     """Take every name that is `named` out of the log; return in how many entries there was one."""
-    rows = connection.execute(select(audit)).mappings()
+    rows = connection.execute(select(*SAID)).mappings()
     ids = [row["id"] for row in rows if mentions(entry_from(row), named)]
     for row in _locked(connection, ids):
         connection.execute(_CHANGE, {"of_id": row["id"], **chain.unnamed(row, named)})
@@ -62,6 +80,6 @@ def unname(connection: Connection, chain: AuditChain, named: Callable[[str], boo
 def _locked(connection: Connection, ids: Sequence[int]) -> Iterator[RowMapping]:
     """Yield the rows as they are now: another erasure may have changed them since."""
     for start in range(0, len(ids), _CHUNK):
-        these = select(audit).where(audit.c.id.in_(ids[start : start + _CHUNK]))
+        these = select(*COLUMNS).where(audit.c.id.in_(ids[start : start + _CHUNK]))
         locked = these.order_by(audit.c.id).with_for_update()
         yield from connection.execute(locked).mappings().all()

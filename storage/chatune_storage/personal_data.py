@@ -11,6 +11,7 @@ from chatune_core.messages import ConversationId, EventKey, UserId
 from chatune_core.outcomes import AnswerCorrected, AnswerRated, GenerationMade
 from chatune_core.privacy import ErasureReceipt, PersonalRecord, Purpose
 from chatune_storage.audit_chain import AuditChain, entry_from
+from chatune_storage.audit_rows import SAID
 from chatune_storage.codec import event_from, prompt_from, reply_from, sampling_from
 from chatune_storage.database import Database
 from chatune_storage.effects import COMPLETION, CORRECTION, PROMPT, REASON, REPLY
@@ -70,7 +71,7 @@ class SqlPersonalData:
             ):
                 for row in _rows(connection, table, key):
                     yield PersonalRecord(table.name, record(row, key))
-        for row in connection.execute(select(audit).order_by(audit.c.id)).mappings():
+        for row in connection.execute(select(*SAID).order_by(audit.c.id)).mappings():
             entry = entry_from(row)
             if mentions(entry, user.__eq__):
                 yield PersonalRecord("audit", readable(entry))

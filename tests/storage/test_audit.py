@@ -24,7 +24,7 @@ from chatune_storage.memory.logs import MemoryAuditLog
 from chatune_storage.sql_stores import open_stores
 from chatune_storage.stores import Stores
 from fakes.clock import FakeClock
-from fakes.events import ANN, AT, ROOM, handle, reply, said, turn
+from fakes.events import ANN, AT, OTHER_ROOM, ROOM, handle, reply, said, turn
 
 MASTER_KEY = b"k" * 32
 LEASE_FOR = timedelta(seconds=60)
@@ -220,6 +220,10 @@ async def test_an_erasure_does_not_make_good_what_was_changed_before(place: Plac
         ("DELETE FROM audit", Broken(1, Damage.MISSING)),
         (ODD_ENTRY.format(to=9, previous=HASH_OF.format(8)), Broken(9, Damage.INSERTED)),
         (f"DELETE {HEAD}", Broken(10, Damage.UNSEALED)),
+        (
+            f"{SET_HEAD} (SELECT hash FROM audit WHERE id = 7) {OF_HEAD}",
+            Broken(10, Damage.UNSEALED),
+        ),
     ],
 )
 async def test_appending_goes_on_and_makes_nothing_good(
@@ -232,6 +236,21 @@ async def test_appending_goes_on_and_makes_nothing_good(
     [newest] = await place.stores.audit.entries(1)
     assert newest.action == "new"
     assert await place.broken() == broken
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("column", ["salt", "digest", "previous", "hash"])
+async def test_text_where_bytes_belong_shows(file: Path, clock: FakeClock, column: str) -> None:
+    async with open_stores(f"sqlite:///{file}", MASTER_KEY, clock, LEASE_FOR) as stores:
+        await fill(stores)
+        with closing(sqlite3.connect(file)) as database, database:
+            database.execute(f"UPDATE audit SET {column} = 'words' WHERE id = 4")
+
+        assert await stores.audit.verify() == Broken(4, Damage.CHANGED)
+        receipt = await stores.personal_data.erase(UserId("thing 4"))
+        assert receipt.removed["audit"] == 1
+        assert (await stores.audit.entries(5))[4].subject == "erased person"
+        assert await stores.audit.verify() == Broken(4, Damage.CHANGED)
 
 
 @pytest.mark.anyio
@@ -301,7 +320,8 @@ async def test_a_turn_without_an_entry_never_touches_the_log(file: Path, clock: 
         try:
             await handle(stores, said("1"), turn("1", "hello"), answer=reply("1"))
             quiet = list(statements)
-            await handle(stores, said("2"), Audited(AuditEntry(AT, ANN, "did", ROOM, {})))
+            did = Audited(AuditEntry(AT, ANN, "did", ROOM, {}))
+            await handle(stores, said("2", room=OTHER_ROOM), did)
         finally:
             event.remove(Engine, "before_cursor_execute", note)
 
