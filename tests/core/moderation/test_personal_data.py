@@ -1,5 +1,7 @@
 """Personal data and secrets are found by what makes them valid, and can be hidden."""
 
+# ruff: noqa: RUF001 - look-alike digits are what is tested.
+
 import random
 import string
 

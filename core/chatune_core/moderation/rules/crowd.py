@@ -61,7 +61,7 @@ class _Recent(Generic[K, V]):
         values.append((at, value))
         while values[0][0] <= at - self._window:
             values.popleft()
-        return [each for _, each in values]
+        return [each for sent, each in values if at - self._window < sent <= at]
 
 
 class Crowd:
