@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
 from chatune_bots.home import CONFIGURATION, Home
+from chatune_bots.moderation_settings import Levels
 from chatune_bots.settings import Settings
 from chatune_core.errors import ConfigurationError
 
@@ -64,6 +65,8 @@ def described(settings: Settings) -> str:
 
 
 def _describe(value: object, path: str, lines: list[str]) -> None:
+    if isinstance(value, Levels) and not value.model_fields_set:
+        return  # a hundred of them, nearly all as around them
     if isinstance(value, BaseModel):
         items: Sequence[tuple[str, object]] = list(value)
     elif isinstance(value, dict):

@@ -1,11 +1,12 @@
 """The `[moderation]` section: what it makes of defaults, and what it refuses."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from chatune_bots.configuration import load
+from chatune_bots.configuration import described, load
 from chatune_bots.home import Home
 from chatune_bots.moderation_policy import (
     LARGE_MODEL,
@@ -21,6 +22,7 @@ from chatune_core.messages import ConversationId
 from chatune_core.moderation.policy import Thresholds
 from chatune_core.moderation.verdicts import Category, Finding, Level, Role
 
+GUIDE = Path(__file__).parents[2] / "docs" / "moderation.md"
 EMBEDDED = small_model(dict.fromkeys(Category, 0.6), dict.fromkeys(Category, 0.9))
 
 
@@ -182,6 +184,50 @@ def test_what_contradicts_itself_is_one_clear_line(tmp_path: Path, text: str, sa
 )
 def test_a_classifier_is_a_word_or_a_table(tmp_path: Path, text: str, kind: str) -> None:
     assert section(tmp_path, text).classifier.kind == kind
+
+
+def test_the_example_of_the_guide_shows_the_defaults(tmp_path: Path) -> None:
+    example, _ = re.findall(r"```toml\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+
+    found = section(tmp_path, example)
+
+    assert found.model_copy(update={"places": {}}) == ModerationSection()
+
+
+def test_the_example_of_the_guide_loads_with_every_line_switched_on(tmp_path: Path) -> None:
+    example, _ = re.findall(r"```toml\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+
+    found = section(tmp_path, re.sub(r"^# (\w+ = )", r"\1", example, flags=re.MULTILINE))
+
+    assert found.thresholds.community.hate.review == 0.7
+    assert found.words.allow == ("names.txt",)
+
+
+def test_every_larger_model_of_the_guide_loads(tmp_path: Path) -> None:
+    _, examples = re.findall(r"```toml\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+
+    each = re.split(r"\n\n(?=# A )", examples)
+    kinds = [section(tmp_path, example).classifier.kind for example in each]
+
+    assert kinds == ["transformers", "guard", "openai"]
+
+
+def test_the_program_of_the_guide_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    [program] = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+
+    exec(compile(program, "moderation.md", "exec"), {})  # noqa: S102 - the guide is ours
+
+    assert capsys.readouterr().out == "act ['pii.email']\n"
+
+
+def test_the_log_lists_only_the_levels_that_were_set(tmp_path: Path) -> None:
+    (tmp_path / "chatune.toml").write_text("[moderation.thresholds.user]\nhate = {act = 0.9}")
+
+    lines = described(load(Home(tmp_path / "home"), tmp_path).settings).splitlines()
+
+    levels = [line for line in lines if line.startswith("moderation.thresholds.")]
+    assert "moderation.thresholds.user.hate.act = 0.9" in levels
+    assert all(line.startswith("moderation.thresholds.user.hate.") for line in levels)
 
 
 def test_any_setting_changes_the_version_of_the_policy(tmp_path: Path) -> None:
