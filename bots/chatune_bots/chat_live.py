@@ -72,13 +72,13 @@ class Core:
         """Open everything, then work until cancelled."""
         settings, home = self._begun.settings, self._begun.home
         async with (
-            open_stores(settings, home, [self.platform]) as stores,
+            open_stores(settings, home, [self.platform], alone=settings.storage.is_file) as stores,
             open_models(settings, home, self._progressed) as models,
             open_moderation(settings.moderation, self._begun.folder, models.generators) as judging,
         ):
             kept = watched(stores, self._delayed)
             generators, bot = models.attended(), self._begun.bot
-            parts = Parts(settings, kept, generators, bot, judging.moderator)
+            parts = Parts(settings, kept, generators, bot, judging.attended())
             self._runtime = parts.runtime(self._model, {self.platform: self._sender})
             self._loaded.set()
             for line in models.lines:
@@ -86,6 +86,7 @@ class Core:
             for line in judging.lines:
                 await self._sender.announce(f"Note: {line}.")
             async with anyio.create_task_group() as tasks:
+                tasks.start_soon(judging.prepare)
                 tasks.start_soon(forget_by_age, stores.retention, settings.storage.keep_for)
                 await self._runtime.run()
 

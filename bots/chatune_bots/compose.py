@@ -72,9 +72,11 @@ def utc_now() -> datetime:
 
 @asynccontextmanager
 async def open_stores(
-    settings: Settings, home: Home, platforms: Collection[str] = ()
+    settings: Settings, home: Home, platforms: Collection[str] = (), *, alone: bool = False
 ) -> AsyncGenerator[Stores, None]:
     """Open the configured database for the body; work of `platforms` alone is claimed.
+
+    `alone` says that no other process works in it: see `sql_stores.open_stores`.
 
     Raises:
         ConfigurationError: the database or the master key cannot be used.
@@ -86,7 +88,9 @@ async def open_stores(
     key = load_master_key(home.path, os.environ)
     url = settings.storage.url or f"sqlite:///{home.database}"
     lease_for = timedelta(seconds=settings.storage.lease_s)
-    async with sql_stores.open_stores(url, key, utc_now, lease_for, platforms=platforms) as stores:
+    async with sql_stores.open_stores(
+        url, key, utc_now, lease_for, platforms=platforms, alone=alone
+    ) as stores:
         yield stores
 
 

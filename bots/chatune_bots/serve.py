@@ -57,13 +57,14 @@ async def _serve(begun: Start) -> None:
     console = terminal_platform(home, "console")
     names = [console if name == "console" else name for name in settings.serve.platforms]
     with held(home) if settings.storage.is_file else nullcontext():
-        async with open_stores(settings, home, names) as stores:
+        async with open_stores(settings, home, names, alone=settings.storage.is_file) as stores:
             # Before the model, which takes longer: a missing token shows at once.
             platforms = open_platforms(settings, stores.key_values)
             async with (
                 open_models(settings, home, lambda stage, share: None) as models,
                 open_moderation(settings.moderation, begun.folder, models.generators) as moderation,
             ):
+                await moderation.prepare()
                 kept = watched(stores, lambda event, why: _say(why))
                 moderator = moderation.moderator
                 parts = Parts(settings, kept, models.generators, begun.bot, moderator)

@@ -87,8 +87,7 @@ class Delivery:
     async def _send(self, lease: ReplyLease) -> None:
         key, shown = lease.reply.answers, None  # the messages, once they are there
         try:
-            sender = self._sender_of(lease.reply)
-            shown = await sender.deliver(fitted(lease.reply, sender.capabilities, self._press))
+            shown = await self._deliver(lease.reply)
             await self._record(lease, shown)
         except DeliveryRefused as error:
             logger.error("the reply to %s is parked: %s", key, error)
@@ -109,6 +108,15 @@ class Delivery:
         finally:
             self._sending -= 1
             self._changed.set()
+
+    async def _deliver(self, reply: Reply) -> Sequence[MessageKey]:
+        """Send the reply, within the time that the claim on it lasts."""
+        sender, limit_s = self._sender_of(reply), self._settings.lease_for.total_seconds() * 0.75
+        try:
+            with anyio.fail_after(limit_s):
+                return await sender.deliver(fitted(reply, sender.capabilities, self._press))
+        except TimeoutError as error:
+            raise RetryLater(f"it was not sent within {limit_s:.0f} s", timedelta(0)) from error
 
     async def _record(self, lease: ReplyLease, shown: Sequence[MessageKey]) -> None:
         """Store the receipt, for as long as it takes: only then is the reply never sent again."""

@@ -66,7 +66,8 @@ class Inbox(Protocol):
         """Claim up to `limit` events, oldest first, for the lease time.
 
         Only events of the platforms that the store was opened for are claimed. An event may be claimed when it is unfinished, not claimed (or its lease ran out), not
-        held back by `release`, and every earlier event of its conversation has ended.
+        held back by `release`, every earlier event of its conversation has ended, and the reply
+        to each was delivered or parked: so nothing of a later answer is seen before an earlier one.
         `StopRequested` alone is claimable at once whatever its conversation does, and never
         blocks the conversation.
         """

@@ -191,6 +191,7 @@ class Runtime:
             self._progress.set()
 
     def _event_ended(self, key: EventKey) -> None:
+        self._worker.wake()  # the next event of the conversation may have waited for this
         self._awaited.discard(key)
         self._progress.set()
 

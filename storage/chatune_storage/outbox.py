@@ -113,6 +113,7 @@ def _park_all(transaction: Transaction, endings: Sequence[_Ending]) -> Sequence[
 
 def _named(transaction: Transaction, ending: _Ending) -> dict[str, object]:
     transaction.outbox_lines.add(ending.lease.reply.conversation)
+    transaction.inbox_lines.add(ending.lease.reply.conversation)  # its next event waited for this
     return {
         "key": ending.lease.reply.answers,
         "attempt": ending.lease.attempt,

@@ -75,11 +75,17 @@ class Claimed(Generic[Key]):
 class Queue(Generic[Key]):
     """One queue table; rows are named by `key`, a column with a unique index.
 
-    Only rows of `platforms` are claimed, or all if that is None.
+    Only rows of `platforms` are claimed, or all if that is None. No row of a line is let go while
+    the table `behind` has an unfinished one in it.
     """
 
     def __init__(
-        self, dialect: str, table: str, key: str, platforms: Collection[str] | None
+        self,
+        dialect: str,
+        table: str,
+        key: str,
+        platforms: Collection[str] | None,
+        behind: str = "",
     ) -> None:
         names = sorted(set(platforms or ()))
         self._platforms = {f"platform_{number}": name for number, name in enumerate(names)}
@@ -92,8 +98,10 @@ class Queue(Generic[Key]):
             dialect,
             "line",
             f"UPDATE {table} SET state = {READY} WHERE state = {WAITING} AND seq IN ("
-            f"SELECT min(seq) FROM {table} WHERE {{among}} AND state < {ENDED} GROUP BY line)",
+            f"SELECT min(seq) FROM {table} WHERE {{among}} AND state < {ENDED} GROUP BY line)"
+            + (_nothing_open(behind, table) if behind else ""),
         )
+        self._abandon = text(f"UPDATE {table} SET free_at = 0 WHERE state = {CLAIMED}")
 
     def claim(
         self, connection: Connection, limit: int, now: int, until: int
@@ -109,6 +117,10 @@ class Queue(Generic[Key]):
         """Give claims back: key, attempt, and the time before which the row is not claimable."""
         rows = [{"key": key, "attempt": attempt, "free_at": at} for key, attempt, at in rests]
         connection.execute(self._rest, rows)
+
+    def abandon(self, connection: Connection) -> None:
+        """Let every claim run out at once: those who made them are known to be dead."""
+        connection.execute(self._abandon)
 
     def promote(self, connection: Connection, lines: Iterable[str]) -> None:
         """Let the first row of each line be claimed."""
@@ -138,8 +150,15 @@ def queues_of(dialect: str, platforms: Collection[str] | None = None) -> Queues:
     """Return the queues in the SQL of `dialect`; only rows of `platforms` are claimed."""
     return Queues(
         dialect,
-        Queue(dialect, "inbox", "key_hash", platforms),
+        Queue(dialect, "inbox", "key_hash", platforms, behind="outbox"),
         Queue(dialect, "outbox", "answers", platforms),
+    )
+
+
+def _nothing_open(table: str, waiting: str) -> str:
+    return (
+        f" AND NOT EXISTS (SELECT 1 FROM {table} WHERE {table}.line = {waiting}.line"
+        f" AND {table}.state < {ENDED})"
     )
 
 

@@ -39,13 +39,15 @@ async def open_stores(
     lease_for: timedelta,
     lock_wait: timedelta = _LOCK_WAIT,
     platforms: Collection[str] | None = None,
+    alone: bool = False,
 ) -> AsyncIterator[Stores]:
     """Open the stores in the database at `url`, its schema brought up to date.
 
     `now` gives aware times in UTC. A claim lasts `lease_for`. A statement waits `lock_wait` for
     another process that holds the database, then gives up with `RetryLater`. Only events and
     replies of `platforms` are claimed, so that several processes may share a database; None
-    claims all.
+    claims all. `alone` says that no other process works here: what a dead one had claimed may be
+    claimed at once.
 
     Raises:
         ConfigurationError: the database cannot be used as it is: see `remedy`.
@@ -56,6 +58,9 @@ async def open_stores(
         chain = AuditChain(master.audit_key)
         await _prepare(database, keyring, chain)
         queues = queues_of(database.dialect, platforms)
+        if alone:
+            await database.write(queues.inbox.abandon)
+            await database.write(queues.outbox.abandon)
         yield _stores(database, queues, master, keyring, chain, now, lease_for)
 
 

@@ -48,6 +48,7 @@ async def test_the_last_answer_is_the_newest_that_was_generated(stores: Stores) 
     await handle(stores, said("1"), generated("1"))
     await handle(stores, said("2"), generated("2"))
     await handle(stores, said("3"), turn("3", "a command is no answer"), answer=reply("3"))
+    await deliver(stores, "m3")
     await handle(stores, said("4"), generated("4", room=OTHER_ROOM))
 
     assert await stores.history.last_answer(ROOM) == "test:2"

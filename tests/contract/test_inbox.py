@@ -1,5 +1,6 @@
 """Inbox: stored once, claimed in order, claims that run out."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import anyio
@@ -25,11 +26,17 @@ from chatune_core.outcomes import Outcome
 from chatune_core.ports import EventLease, Standing
 from chatune_storage.stores import Stores
 from fakes.clock import FakeClock
-from fakes.events import ANN, AT, OTHER_ROOM, ROOM, handle, said, stop
+from fakes.events import ANN, AT, BEN, OTHER_ROOM, ROOM, deliver, handle, reply, said, stop
 
 pytestmark = pytest.mark.anyio
 LEASE_FOR = timedelta(seconds=60)
 MESSAGE = MessageKey("m1")
+
+
+def keys(leases: Sequence[EventLease]) -> list[str]:
+    return [lease.event.key.removeprefix("test:") for lease in leases]
+
+
 EVENTS: list[Inbound] = [
     MessageReceived(
         EventKey("test:1"), ROOM, ANN, AT, "hé\0\ud800\U0001f600", (Attachment("a", "b", 3, "c"),)
@@ -313,3 +320,40 @@ async def test_a_key_is_known_after_the_event_has_ended(stores: Stores) -> None:
     lease = await handle(stores, said("1"))
 
     assert not await stores.inbox.put(lease.event)
+
+
+async def test_the_next_event_waits_until_the_reply_before_it_is_there(stores: Stores) -> None:
+    await handle(stores, said("1"), answer=reply("1"))
+    await stores.inbox.put(said("2"))
+    await stores.inbox.put(said("3", room=OTHER_ROOM))
+
+    assert keys(await stores.inbox.lease(5)) == ["3"]
+
+    await deliver(stores, "m1")
+    assert keys(await stores.inbox.lease(5)) == ["2"]
+
+
+async def test_a_reply_that_was_parked_holds_nobody_up(stores: Stores) -> None:
+    await handle(stores, said("1"), answer=reply("1"))
+    await stores.inbox.put(said("2"))
+    [lease] = await stores.outbox.lease(1)
+
+    await stores.outbox.park(lease, "refused")
+
+    assert keys(await stores.inbox.lease(5)) == ["2"]
+
+
+async def test_a_stop_is_let_past_a_reply_that_is_not_there_yet(stores: Stores) -> None:
+    await handle(stores, said("1"), answer=reply("1"))
+    await stores.inbox.put(stop("2"))
+
+    assert keys(await stores.inbox.lease(5)) == ["2"]
+
+
+async def test_an_erased_reply_holds_nobody_up(stores: Stores) -> None:
+    await handle(stores, said("1"), answer=reply("1"))
+    await stores.inbox.put(said("2", user=BEN))
+
+    await stores.personal_data.erase(ANN)
+
+    assert keys(await stores.inbox.lease(5)) == ["2"]

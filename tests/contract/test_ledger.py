@@ -18,7 +18,19 @@ from chatune_core.outcomes import (
 )
 from chatune_storage.stores import Stores
 from fakes.clock import FakeClock
-from fakes.events import ANN, AT, BEN, OTHER_ROOM, ROOM, generated, handle, reply, said, turn
+from fakes.events import (
+    ANN,
+    AT,
+    BEN,
+    OTHER_ROOM,
+    ROOM,
+    elsewhere,
+    generated,
+    handle,
+    reply,
+    said,
+    turn,
+)
 
 pytestmark = pytest.mark.anyio
 LEASE_FOR = timedelta(seconds=60)
@@ -135,7 +147,7 @@ async def test_resets_and_turns_committed_at_once_keep_to_their_own_conversation
 
 async def test_an_event_has_one_reply(stores: Stores) -> None:
     await handle(stores, said("1"), answer=reply("1", "first"))
-    await handle(stores, said("2"), answer=reply("1", "second"))
+    await handle(stores, elsewhere("2"), answer=reply("1", "second"))
 
     assert [lease.reply.text for lease in await stores.outbox.lease(5)] == ["first"]
 

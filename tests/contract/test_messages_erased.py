@@ -14,6 +14,7 @@ from fakes.events import (
     OTHER_ROOM,
     ROOM,
     deliver,
+    elsewhere,
     generated,
     handle,
     reply,
@@ -82,7 +83,7 @@ async def test_votes_stay_as_votes_and_corrections_go(stores: Stores) -> None:
 async def test_a_reply_on_its_way_still_goes(stores: Stores) -> None:
     await handle(stores, said("2"), turn("2", "a secret"), answer=reply("2"))
 
-    await handle(stores, said("3"), GONE)
+    await handle(stores, elsewhere("3"), GONE)
 
     assert [lease.reply for lease in await stores.outbox.lease(5)] == [reply("2")]
 

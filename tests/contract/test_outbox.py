@@ -9,7 +9,7 @@ from chatune_core.messages import Button, ConversationId, EventKey, File, Messag
 from chatune_core.ports import ReplyLease
 from chatune_storage.stores import Stores
 from fakes.clock import FakeClock
-from fakes.events import ANN, OTHER_ROOM, ROOM, deliver, generated, handle, reply, said
+from fakes.events import ANN, OTHER_ROOM, ROOM, deliver, elsewhere, generated, handle, reply, said
 
 pytestmark = pytest.mark.anyio
 LEASE_FOR = timedelta(seconds=60)
@@ -17,7 +17,7 @@ LEASE_FOR = timedelta(seconds=60)
 
 async def replies(stores: Stores, *keys: str, room: ConversationId = ROOM) -> None:
     for key in keys:
-        await handle(stores, said(key, room=room), answer=reply(key, room=room))
+        await handle(stores, elsewhere(key), answer=reply(key, room=room))
 
 
 def keys(leases: object) -> list[str]:

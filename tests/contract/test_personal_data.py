@@ -16,6 +16,7 @@ from fakes.events import (
     OTHER_ROOM,
     ROOM,
     deliver,
+    elsewhere,
     generated,
     handle,
     reply,
@@ -168,7 +169,7 @@ async def test_who_waited_behind_an_erased_person_goes_on(stores: Stores) -> Non
 
 async def test_replies_to_others_in_the_conversation_go_on(stores: Stores) -> None:
     await handle(stores, said("1"), answer=reply("1"))
-    await handle(stores, said("2", user=BEN), answer=reply("2", user=BEN))
+    await handle(stores, elsewhere("2", BEN), answer=reply("2", user=BEN))
 
     await stores.personal_data.erase(ANN)
 

@@ -9,7 +9,19 @@ from chatune_core.outcomes import AnswerCorrected, AnswerRated, Outcome
 from chatune_core.privacy import Purpose
 from chatune_storage.stores import Stores
 from fakes.clock import FakeClock
-from fakes.events import ANN, AT, BEN, ROOM, deliver, generated, handle, reply, said, turn
+from fakes.events import (
+    ANN,
+    AT,
+    BEN,
+    OTHER_ROOM,
+    ROOM,
+    deliver,
+    generated,
+    handle,
+    reply,
+    said,
+    turn,
+)
 
 pytestmark = pytest.mark.anyio
 WEEK = timedelta(days=7)
@@ -95,14 +107,14 @@ async def test_corrections_go_unless_their_person_allows_feedback(
 
 
 async def test_unfinished_work_is_never_too_old(stores: Stores, clock: FakeClock) -> None:
-    await handle(stores, said("1"), answer=reply("1"))
+    await handle(stores, said("1"), answer=reply("1", room=OTHER_ROOM))
     await stores.inbox.put(said("2"))
     clock.advance(WEEK * 100)
 
     await stores.retention.purge(WEEK)
 
     assert [lease.event for lease in await stores.inbox.lease(5)] == [said("2")]
-    assert [lease.reply for lease in await stores.outbox.lease(5)] == [reply("1")]
+    assert [lease.reply for lease in await stores.outbox.lease(5)] == [reply("1", room=OTHER_ROOM)]
 
 
 async def test_an_ended_event_leaves_no_text_but_its_key_is_known_long_after(

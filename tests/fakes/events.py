@@ -30,6 +30,11 @@ def said(
     return MessageReceived(EventKey(f"test:{key}"), room, user, AT, text)
 
 
+def elsewhere(key: str, user: UserId = ANN) -> MessageReceived:
+    """Return a message in a conversation of its own, which no reply of another holds up."""
+    return said(key, room=ConversationId(f"test:of {key}"), user=user)
+
+
 def stop(key: str, room: ConversationId = ROOM, user: UserId = ANN) -> StopRequested:
     """Return a request to stop."""
     return StopRequested(EventKey(f"test:{key}"), room, user, AT)

@@ -36,7 +36,20 @@ from chatune_storage.memory import memory_stores
 from chatune_storage.sql_stores import open_stores
 from chatune_storage.stores import Stores
 from fakes.clock import FakeClock
-from fakes.events import ANN, AT, BEN, ROOM, deliver, generated, handle, reply, said, stop, turn
+from fakes.events import (
+    ANN,
+    AT,
+    BEN,
+    OTHER_ROOM,
+    ROOM,
+    deliver,
+    generated,
+    handle,
+    reply,
+    said,
+    stop,
+    turn,
+)
 
 MEMORY = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
 LEASE_FOR = timedelta(seconds=60)
@@ -241,3 +254,20 @@ async def test_erasing_a_workspace_walks_through_ended_replies_and_the_audit_log
         "SCAN outbox",
         "SCAN audit",
     }
+
+
+@pytest.mark.anyio
+async def test_who_is_alone_need_not_wait_for_the_claims_of_the_dead(tmp_path: Path) -> None:
+    url, clock, lease_for = f"sqlite:///{tmp_path}/c.db", FakeClock(), timedelta(minutes=1)
+    async with open_stores(url, b"k" * 32, clock, lease_for) as killed:
+        await handle(killed, said("1"), answer=reply("1"))
+        await killed.inbox.put(said("2", room=OTHER_ROOM))
+        [held], [owed] = await killed.inbox.lease(5), await killed.outbox.lease(5)
+
+    async with open_stores(url, b"k" * 32, clock, lease_for) as beside:
+        assert await beside.inbox.lease(5) == []
+    async with open_stores(url, b"k" * 32, clock, lease_for, alone=True) as alone:
+        [event], [waiting] = await alone.inbox.lease(5), await alone.outbox.lease(5)
+
+    assert (event.event, waiting.reply) == (held.event, owed.reply)
+    assert (event.attempt, waiting.attempt) == (2, 2)

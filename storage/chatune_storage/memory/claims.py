@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from chatune_core.messages import ConversationId, EventKey
 
@@ -39,7 +39,15 @@ class ClaimQueue(Generic[Item]):
     forgotten; of their keys the newest 100,000 to 200,000 are kept, so that a repeat is known.
     """
 
-    def __init__(self, now: Callable[[], datetime], lease_for: timedelta) -> None:
+    def __init__(
+        self,
+        now: Callable[[], datetime],
+        lease_for: timedelta,
+        behind: "ClaimQueue[Any] | None" = None,
+    ) -> None:
+        """Let no item go while `behind` has an open one of the same conversation."""
+        self._behind = behind
+        self._held: dict[ConversationId, Entry[Item]] = {}
         self._now, self._lease_for = now, lease_for
         self._seq = 0
         self._open: dict[EventKey, Entry[Item]] = {}
@@ -69,7 +77,7 @@ class ClaimQueue(Generic[Item]):
     def claim(self, limit: int) -> list[Entry[Item]]:
         """Claim up to `limit` items, oldest first."""
         now = self._now()
-        if self._claims or self._resting:
+        if self._claims or self._resting or self._held:
             self._wake(now)
         claimed: list[Entry[Item]] = []
         if not self._ready:
@@ -79,6 +87,8 @@ class ClaimQueue(Generic[Item]):
             entry = heappop(self._ready)[1]
             # It may have been renewed, ended or erased since it was put here.
             if entry.ended or entry.free_at > now:
+                continue
+            if self._must_wait(entry):
                 continue
             entry.attempt += 1
             entry.claimed = True
@@ -133,7 +143,18 @@ class ClaimQueue(Generic[Item]):
         """Return the open items, oldest first."""
         return (entry.item for entry in self._open.values())
 
+    def _must_wait(self, entry: Entry[Item]) -> bool:
+        line = entry.conversation
+        if line is None or self._behind is None or self._behind.head(line) is None:
+            return False
+        self._held[line] = entry
+        return True
+
     def _wake(self, now: datetime) -> None:
+        if self._held and self._behind is not None:
+            for line in [line for line in self._held if self._behind.head(line) is None]:
+                entry = self._held.pop(line)
+                heappush(self._ready, (entry.seq, entry))
         claims = self._claims
         while claims:
             until, entry = claims[0]

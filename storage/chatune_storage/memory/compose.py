@@ -20,8 +20,8 @@ def memory_stores(now: Callable[[], datetime], lease_for: timedelta) -> Stores:
 
     They belong to one event loop. No method gives way to other tasks.
     """
-    events: ClaimQueue[Inbound] = ClaimQueue(now, lease_for)
     replies: ClaimQueue[Reply] = ClaimQueue(now, lease_for)
+    events: ClaimQueue[Inbound] = ClaimQueue(now, lease_for, behind=replies)
     records, values = Records(), MemoryKeyValues()
     outbox = MemoryOutbox(replies, now)
     consents, audit = MemoryConsents(now), MemoryAuditLog(now)
