@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from chatune_core.moderation.normalising_edits import Edit
 
-_SEPARATOR = r"[.\-_*~|,/\\+=:;^#'\"`]"
+_SEPARATOR = r"[.\-_*~|,/\\+=:;^#]"
 # Single characters with white space between: "h a t e", and "h a t e  y o u" with wider gaps.
 # Punctuation may stand around them, but "it's a C program" spells nothing.
 _SPACED = re.compile(

@@ -107,7 +107,19 @@ def test_a_spelled_out_word_after_a_single_letter_is_found() -> None:
 
 
 def test_digits_beside_a_word_do_not_hide_it() -> None:
-    assert found_in("badword99 77badword", listed(["badword"])) == ["badword", "badword"]
+    assert found_in("say badword99 or rather 77badword to me", listed(["badword"])) == [
+        "badword",
+        "badword",
+    ]
+
+
+def test_digits_that_may_be_a_quantity_are_letters_to_a_list() -> None:
+    words = listed(["sbad", "bait"])
+
+    text = "they said 5bad things and then the ba17 was gone"
+
+    assert normalised(text).text == text
+    assert found_in(text, words) == ["5bad", "ba17"]
 
 
 def test_a_number_can_be_listed() -> None:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from itertools import groupby, product
 
 from chatune_core.moderation.normalising import Normalised, normalised
+from chatune_core.moderation.normalising_leet import in_letters
 from chatune_core.moderation.normalising_letters import folded
 from chatune_core.moderation.rules.automaton import Automaton
 from chatune_core.moderation.rules.rule import finding
 from chatune_core.moderation.verdicts import Category, Finding, Span
 
 _WORD = re.compile(r"[^\W_]+")
+_WITH_DIGITS = re.compile(r"(?<![^\W_])(?:[a-z]++\d|\d++[a-z])[a-z\d]*+(?![^\W_])")
 _LONGEST = 200
 _MOST_DOUBLES = 3
 
@@ -106,6 +108,10 @@ class _Words:
             pieces += word[0], " "
             at += range(word.start(), word.end())
             at.append(word.end())
+        # "5hit" may be a quantity to a reader who does not look for it; a list does look.
+        for word in _WITH_DIGITS.finditer(text.text):
+            pieces += " ", in_letters(word[0]), " "
+            at += [word.start(), *range(word.start(), word.end()), word.end()]
         self.letters = "".join(pieces)
         self.at = at
 
