@@ -5,9 +5,10 @@ from contextlib import aclosing
 
 from chatune_core.errors import GenerationFailed, RetryLater
 from chatune_core.generation.requests import ChatMessage, GenerationEvent, GenerationRequest
-from chatune_core.messages import Inbound
+from chatune_core.messages import ConversationId, Inbound, UserId
+from chatune_core.moderation.verdicts import Role, Verdict
 from chatune_core.outcomes import Outcome
-from chatune_core.ports import EventLease, Generator, Ledger
+from chatune_core.ports import EventLease, Generator, Ledger, Moderation
 
 
 class AttendedGenerator:
@@ -45,6 +46,28 @@ class AttendedGenerator:
             said = str(error).rstrip(".")
             again = " Please try again later." if isinstance(error, RetryLater) else ""
             self.failure = f"No answer from {self.model}: {said}.{again}"
+            raise GenerationFailed(self.failure) from error
+
+
+class AttendedModeration:
+    """Fulfils `Moderation` over another one; that it cannot judge is told at once, and ends the turn.
+
+    `failure` is what the person was told last.
+    """
+
+    def __init__(self, moderation: Moderation) -> None:
+        self._moderation = moderation
+        self.failure: str | None = None
+
+    async def check(
+        self, text: str, role: Role, conversation: ConversationId, user: UserId
+    ) -> Verdict:
+        """See `Moderation.check`; never raises `RetryLater`."""
+        try:
+            return await self._moderation.check(text, role, conversation, user)
+        except RetryLater as error:
+            said = str(error).rstrip(".")
+            self.failure = f"No answer: {said}. Please try again later."
             raise GenerationFailed(self.failure) from error
 
 

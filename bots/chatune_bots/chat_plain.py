@@ -39,14 +39,15 @@ async def answer_once(begun: Start, model: str) -> None:
         collected = io.StringIO()
         settings = _repeatable(begun.settings)
         stores = stores_in_memory(settings)
-        parts = Parts(settings, stores, watched, begun.bot, moderation.moderator)
+        judging = moderation.attended()
+        parts = Parts(settings, stores, watched, begun.bot, judging)
         sender = PipeSender(collected, SavedFiles(begun.home.files))
         runtime = parts.runtime(model, {"terminal": sender})
         _check_command(runtime, text)
         await _within(begun.settings.generation.deadline_s + _GRACE_S, runtime, text)
-    for generator in watched.values():
-        if generator.failure is not None:
-            raise GenerationFailed(generator.failure)
+    for asked in (*watched.values(), judging):
+        if asked is not None and asked.failure is not None:
+            raise GenerationFailed(asked.failure)
     if sender.failed:
         raise GenerationFailed(collected.getvalue().strip())
     sys.stdout.write(collected.getvalue())

@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import anyio
 from anyio import to_thread
 
+from chatune_bots.attended import AttendedModeration
 from chatune_bots.moderation_policy import (
     LARGE_MODEL,
     RULES_ALONE,
@@ -51,12 +51,25 @@ class OpenedModeration:
     moderator: Moderator | None
     lines: Sequence[str] = ()
 
+    async def prepare(self) -> None:
+        """Load the model now instead of at the first check.
+
+        Raises:
+            ConfigurationError: it cannot be loaded.
+        """
+        if self.moderator is not None:
+            await self.moderator.prepare()
+
+    def attended(self) -> AttendedModeration | None:
+        """Return the moderator for a person who waits in front of it."""
+        return AttendedModeration(self.moderator) if self.moderator is not None else None
+
 
 @asynccontextmanager
 async def open_moderation(
     section: ModerationSection, folder: Path, generators: Mapping[str, Generator]
 ) -> AsyncGenerator[OpenedModeration, None]:
-    """Open the moderator for the body; its model loads meanwhile, and the first check waits for it.
+    """Open the moderator for the body; its model is loaded by `prepare` or the first check.
 
     Args:
         section: the settings.
@@ -70,11 +83,7 @@ async def open_moderation(
         yield OpenedModeration(None)
         return
     async with AsyncExitStack() as stack:
-        moderator, lines = await _opened(section, folder, generators, stack)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(moderator.prepare)
-            yield OpenedModeration(moderator, lines)
-            tasks.cancel_scope.cancel()
+        yield await _opened(section, folder, generators, stack)
 
 
 async def _opened(
@@ -82,7 +91,7 @@ async def _opened(
     folder: Path,
     generators: Mapping[str, Generator],
     stack: AsyncExitStack,
-) -> tuple[Moderator, Sequence[str]]:
+) -> OpenedModeration:
     patience = timedelta(seconds=section.timeout_s)
     classifier, advice = await _classifier(section, patience, generators, stack)
     missing = classifier is None and isinstance(section.classifier, EmbeddedClassifier)
@@ -91,7 +100,7 @@ async def _opened(
     moderator = await to_thread.run_sync(build)
     if missing:
         logger.warning(NO_WEIGHTS)
-    return moderator, (NO_WEIGHTS,) if missing else ()
+    return OpenedModeration(moderator, (NO_WEIGHTS,) if missing else ())
 
 
 def _moderator(

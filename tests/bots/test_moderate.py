@@ -10,13 +10,16 @@ from fakes.chat_server import ChatServer
 from fakes.shell import Ran, Shell
 
 CARD = "4539 1488 0343 6467"
+NOBODY_THERE = json.dumps({"kind": "openai", "base_url": "http://127.0.0.1:9/v1", "retries": 0})
 EVERY = {"harassment", "hate", "sexual", "self_harm", "violence", "spam", "injection", "pii"}
 
 
 @pytest.fixture
-def ruled(shell: Shell) -> Shell:
-    """A shell that moderates by rules alone, with a word list of its own."""
+def ruled(shell: Shell, server: ChatServer) -> Shell:
+    """A shell that moderates by rules alone, with a word list of its own; its model is scripted."""
     shell.configure(
+        f'[models.scripted]\nkind = "openai"\nbase_url = "{server.base_url}"\n'
+        'model = "fake-model"\ncontext_tokens = 4096\n'
         '[moderation]\nclassifier = "none"\n'
         '[moderation.words]\nharassment = ["rude.txt"]\nallow = ["fine.txt"]\n'
         '[moderation.links]\ndeny = ["bad.example"]\n'
@@ -157,9 +160,6 @@ def test_what_is_off_is_judged_all_the_same_and_says_so(ruled: Shell) -> None:
 
 
 def test_a_conversation_is_moderated_as_the_settings_say(ruled: Shell, server: ChatServer) -> None:
-    file = ruled.home / "chatune.toml"
-    model = f'kind = "openai"\nbase_url = "{server.base_url}"\nmodel = "fake-model"\n'
-    file.write_text(f"{file.read_text()}[models.scripted]\n{model}", encoding="utf-8")
     server.prompts.clear()
 
     refused = ruled.run("chat", "--plain", typed="you blasted fool")
@@ -169,6 +169,35 @@ def test_a_conversation_is_moderated_as_the_settings_say(ruled: Shell, server: C
     assert (refused.code, refused.out.strip()) == (0, REFUSED)
     assert asked == 0
     assert (answered.code, answered.out) == (0, "You said: you splendid fool\n")
+
+
+def test_the_doctor_says_what_is_amiss_with_moderation(ruled: Shell) -> None:
+    ruled.environment["CHATUNE_MODERATION__CLASSIFIER"] = NOBODY_THERE
+    silent = ruled.run("doctor")
+    (ruled.home / "rude.txt").unlink()
+    gone = ruled.run("doctor")
+
+    assert (
+        "problem  moderation     moderation cannot check now: http://127.0.0.1:9/v1" in silent.out
+    )
+    assert "rude.txt cannot be read" in gone.out
+
+
+def test_a_bot_whose_moderation_is_down_says_nothing_unchecked(ruled: Shell) -> None:
+    ruled.environment["CHATUNE_MODERATION__CLASSIFIER"] = NOBODY_THERE
+
+    ran = ruled.run("chat", "--plain", typed="something secret")
+    ruled.environment["CHATUNE_MODERATION__FAIL__ASSISTANT"] = "open"
+    opened = ruled.run("chat", "--plain", typed="hello")
+
+    assert ran.code == 1
+    assert ran.out == ""
+    assert ran.errors.startswith(
+        "chatune: No answer: moderation cannot check now: http://127.0.0.1"
+    )
+    assert ran.errors.count("\n") == 1
+    assert "secret" not in ran.errors
+    assert opened.out == "You said: hello\n"
 
 
 def test_a_picture_that_is_none_is_for_a_person(ruled: Shell, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ NOWHERE = ConversationId("")
 NOBODY = UserId("")
 SUREST = 0.999
 """The highest score that counts of a model; only a rule is sure, so 1 as a threshold is for rules."""
-_AGAIN = timedelta(seconds=5)
+_AGAIN = timedelta(seconds=15)
 _MODEL = "model"
 
 logger = logging.getLogger(__name__)
