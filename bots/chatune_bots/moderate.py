@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -28,7 +28,8 @@ _MEANINGS: Mapping[Level, str] = {
     Level.ACT: "something would be done at once",
 }
 _OFF = "moderation is off in the settings; this is what it would say if it were on"
-_AROUND = 160  # characters shown beside what was found
+_AROUND = 80  # characters shown beside what was found
+_MOST_PASSAGES = 12
 _LARGEST_FILE = 30_000_000  # bytes; the picture rule itself takes less
 
 
@@ -184,14 +185,34 @@ def _verdict_lines(verdict: Verdict) -> list[str]:
 
 
 def _passages(text: str, examined: Examined) -> list[str]:
-    """Return the parts of `text` in which something was found, each found thing in brackets."""
-    spans = sorted({s for f in examined.findings for s in f.spans}, key=lambda s: (s.start, s.end))
-    return [_passage(text, span) for span in spans]
+    """Return the parts of `text` in which something was found, rule by rule, each place marked."""
+    found: dict[str, set[Span]] = {}
+    for finding in examined.findings:
+        for span in finding.spans:
+            found.setdefault(span.rule, set()).add(span)
+    passages = [
+        _passage(text, near, rule) for rule, spans in found.items() for near in _clusters(spans)
+    ]
+    more = len(passages) - _MOST_PASSAGES
+    return passages if more <= 0 else [*passages[:_MOST_PASSAGES], f"(and {more} more)"]
 
 
-def _passage(text: str, span: Span) -> str:
-    before = text[max(0, span.start - _AROUND) : span.start]
-    after = text[span.end : span.end + _AROUND]
-    clipped = ("…" if span.start > _AROUND else "", "…" if span.end + _AROUND < len(text) else "")
-    marked = f"{clipped[0]}{before}»{text[span.start : span.end]}«{after}{clipped[1]}"
-    return f"{' '.join(marked.split())}  ({span.rule})"
+def _clusters(spans: Collection[Span]) -> list[list[Span]]:
+    """Return the spans in groups that can be shown together."""
+    clusters: list[list[Span]] = []
+    for span in sorted(spans, key=lambda span: (span.start, span.end)):
+        if clusters and span.start - clusters[-1][-1].end <= _AROUND:
+            clusters[-1].append(span)
+        else:
+            clusters.append([span])
+    return clusters
+
+
+def _passage(text: str, spans: Sequence[Span], rule: str) -> str:
+    start, end = max(0, spans[0].start - _AROUND), spans[-1].end + _AROUND
+    pieces, at = ["…" * (start > 0)], start
+    for span in spans:
+        pieces.append(f"{text[at : span.start]}»{text[span.start : span.end]}«")
+        at = max(at, span.end)
+    pieces.append(text[at:end] + "…" * (end < len(text)))
+    return f"{' '.join(''.join(pieces).split())}  ({rule})"

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 from chatune_bots.moderation_settings import ImageSection, ModerationSection
 from chatune_core.errors import ConfigurationError
 from chatune_core.moderation.moderator import PictureRule, Rule
+from chatune_core.moderation.rules.default_words import SCAM_PHRASES
+from chatune_core.moderation.rules.hidden import HiddenText
 from chatune_core.moderation.rules.links import LinkPolicy, Links
+from chatune_core.moderation.rules.mentions import Mentions
 from chatune_core.moderation.rules.personal_data import PersonalData
 from chatune_core.moderation.rules.words import WordList
 from chatune_core.moderation.verdicts import Category, Finding
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from chatune_core.moderation.images.rule import ImageRule
 
 _DOMAIN = re.compile(r"[^\W_]([\w-]*\.)*[\w-]+")
+_SUSPICIOUS = 0.9  # people warn each other of scams in the same words, so a person should look
 _LONGEST_FILE = 10_000_000  # bytes; a larger one is no list of words
 
 
@@ -32,7 +36,13 @@ def open_rules(section: ModerationSection, folder: Path) -> list[Rule]:
         deny=_domains(section.links.deny, folder),
         only_allowed=section.links.only_allowed,
     )
-    return [PersonalData(section.regions), Links(links), *_word_lists(section, folder)]
+    return [
+        PersonalData(section.regions),
+        Links(links),
+        HiddenText(),
+        Mentions(section.mentions),
+        *_word_lists(section, folder),
+    ]
 
 
 def _domains(listed: tuple[str, ...], folder: Path) -> frozenset[str]:
@@ -60,11 +70,17 @@ def _domain(entry: str) -> str:
 
 def _word_lists(section: ModerationSection, folder: Path) -> list[Rule]:
     allow = [word for name in section.words.allow for word in entries(folder, name)]
-    return [
+    lists: list[Rule] = [
         _word_list(name, entries(folder, name), category, allow)
         for category in Category
         for name in section.words.files(category)
     ]
+    if section.words.scams:
+        scams = WordList(
+            "scams", SCAM_PHRASES, category=Category.SPAM, allow=allow, score=_SUSPICIOUS
+        )
+        lists.append(scams)
+    return lists
 
 
 def _word_list(name: str, words: list[str], category: Category, allow: list[str]) -> WordList:

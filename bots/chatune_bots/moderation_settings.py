@@ -112,8 +112,12 @@ class FailSection(_Section):
 
 
 class WordSection(_Section):
-    """Files of words and phrases, one a line, by what they are; `allow` are never held against anyone."""
+    """Files of words and phrases, one a line, by what they are.
 
+    A hit inside one of `allow` does not count. `scams` looks for the phrases of common scams, too.
+    """
+
+    scams: bool = True
     allow: tuple[str, ...] = ()
     harassment: tuple[str, ...] = ()
     hate: tuple[str, ...] = ()
@@ -236,8 +240,8 @@ class ModerationSection(_Section):
     mode: "on" acts, "shadow" only writes down what it would have done, "off" looks at nothing.
     classifier: "embedded", "none", a Hugging Face id or folder, or a table with a `kind`.
     places: by the beginning of a conversation's id: "discord:GUILD", "discord:GUILD:CHANNEL".
-    allowed_rules: rules by name that never count. regions: countries whose phone numbers are
-    written without a country code. timeout_s: how long one check may take.
+    allowed_rules: rules by name that never count. mentions: how many people one message may call.
+    regions: countries whose phone numbers are written without a country code. timeout_s: how long one check may take.
     """
 
     mode: Literal["off", "shadow", "on"] = "on"
@@ -247,6 +251,7 @@ class ModerationSection(_Section):
     words: WordSection = WordSection()
     links: LinkSection = LinkSection()
     images: ImageSection = ImageSection()
+    mentions: int = Field(default=5, ge=1)
     regions: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")], ...] = ("US",)
     allowed_rules: tuple[str, ...] = ()
     thresholds: ByRole = ByRole()
