@@ -16,7 +16,7 @@ def bundled(tmp_path: Path, models_cache: Path) -> Shell:
     environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "LOGNAME": "ann"}
     environment |= {"HOME": str(tmp_path), "CHATUNE_HOME": str(tmp_path / "home")}
     environment |= {
-        "CHATUNE_GENERATION__MAX_TOKENS": "24",
+        "CHATUNE_GENERATION__MAX_TOKENS": "48",
         "CHATUNE_GENERATION__TEMPERATURE": "0",
         "OMP_NUM_THREADS": "1",
     }

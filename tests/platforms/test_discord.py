@@ -36,7 +36,7 @@ async def test_a_visit_of_everything(bundled: Shell) -> None:
             await until(lambda: server.ready_sessions and server.commands())
 
             # A mention is answered in a message that grows, and ends with the buttons.
-            await server.say(ann, channel, f"{hello}What is the capital of France?")
+            await server.say(ann, channel, f"{hello}Tell me about the capital of France.")
             await until(lambda: answers(channel))
             [answer] = answers(channel)
             assert "Paris" in answer.content
@@ -87,5 +87,5 @@ async def test_a_visit_of_everything(bundled: Shell) -> None:
     asked = [r["text"] for r in records if r["store"] == "turns" and r["role"] == "user"]
     assert ratings == {1, -1}
     assert correction["text"] == "Paris, on the Seine."
-    assert "What is the capital of France?" in asked, "the mention itself is not part of it"
+    assert "Tell me about the capital of France." in asked, "the mention itself is not part of it"
     assert any("The meeting is on Monday." in str(text) for text in asked)

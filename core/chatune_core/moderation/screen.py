@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable
 
 from chatune_core.moderation.verdicts import Level, Verdict
 
-HOLD = 96
+HOLD = 48
 """Characters; longer than any rule's match, short enough that nobody notices the wait."""
-STEP = 120
+STEP = 40
 """Characters of new text that are checked at the latest."""
 OVERLAP = 240
 """Characters of earlier text that each check sees again."""
