@@ -1,10 +1,13 @@
 """The doctor's look at moderation: do its lists and its model load, does its service answer."""
 
+from datetime import timedelta
+
 from chatune_bots.configuration import Configuration
 from chatune_bots.home import Home
 from chatune_bots.moderation import open_moderation
-from chatune_bots.moderation_settings import FailSection, GuardSection, NoClassifier
+from chatune_bots.moderation_settings import GuardSection, NoClassifier
 from chatune_bots.start import settings_folder
+from chatune_core.moderation.moderator import Failing
 from chatune_core.moderation.verdicts import Role
 
 
@@ -20,11 +23,11 @@ async def moderation(configuration: Configuration, home: Home) -> str:
     section = configuration.settings.moderation
     if section.mode == "off":
         return "off; nothing is looked at"
-    everyone = FailSection(user="closed", assistant="closed", community="closed", tool="closed")
-    strict = section.model_copy(update={"mode": "on", "fail": everyone})
+    alone = section
     if isinstance(section.classifier, GuardSection):
-        strict = strict.model_copy(update={"classifier": NoClassifier(kind="none")})
-    async with open_moderation(strict, settings_folder(configuration, home), {}) as opened:
+        alone = section.model_copy(update={"classifier": NoClassifier(kind="none")})
+    strict = Failing(timedelta(seconds=section.timeout_s), frozenset(Role))
+    async with open_moderation(alone, settings_folder(configuration, home), {}, strict) as opened:
         assert opened.moderator is not None
         await opened.moderator.prepare()
         verdict = await opened.moderator.check("hello", Role.USER)

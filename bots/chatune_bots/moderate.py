@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from chatune_bots.moderation_settings import GuardSection
 from chatune_bots.start import Start, start
 from chatune_core.errors import InvalidInput
 from chatune_core.messages import ConversationId
-from chatune_core.moderation.moderator import NOWHERE, Examined, Moderator, Said
+from chatune_core.moderation.moderator import NOWHERE, Examined, Failing, Moderator, Said
 from chatune_core.moderation.verdicts import Category, Level, Role, Span, Verdict
 from chatune_core.ports import Generator
 
@@ -28,6 +29,8 @@ _MEANINGS: Mapping[Level, str] = {
     Level.ACT: "something would be done at once",
 }
 _OFF = "moderation is off in the settings; this is what it would say if it were on"
+# Nobody waits for an answer in a conversation, and an answer without the model would mislead.
+_PATIENT = Failing(timedelta(seconds=120), frozenset(Role))
 _AROUND = 80  # characters shown beside what was found
 _MOST_PASSAGES = 12
 _LARGEST_FILE = 30_000_000  # bytes; the picture rule itself takes less
@@ -114,7 +117,7 @@ async def open_moderator(begun: Start) -> AsyncGenerator[Moderator, None]:
         section = section.model_copy(update={"mode": "on"})
     async with (
         _guard(begun) as generators,
-        open_moderation(section, begun.folder, generators) as opened,
+        open_moderation(section, begun.folder, generators, _PATIENT) as opened,
     ):
         for line in opened.lines:
             tell(line)

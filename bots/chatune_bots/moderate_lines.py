@@ -13,7 +13,7 @@ from anyio import to_thread
 from chatune_bots.home import Home
 from chatune_bots.moderate import Place, answer, as_line, open_moderator, role_named
 from chatune_bots.start import Start, start
-from chatune_core.errors import InvalidInput, RetryLater
+from chatune_core.errors import GenerationFailed, InvalidInput, RetryLater
 from chatune_core.messages import ConversationId, UserId
 from chatune_core.moderation.moderator import Examined, Moderator, Said
 
@@ -156,8 +156,15 @@ def _understood(line: bytes | None, said_in: Callable[[bytes], Said]) -> Said | 
 
 
 async def _judged(moderator: Moderator, batch: Sequence[Said | InvalidInput]) -> list[Judged]:
+    judged = iter(await _examined(moderator, [one for one in batch if isinstance(one, Said)]))
+    return [next(judged) if isinstance(one, Said) else one for one in batch]
+
+
+async def _examined(moderator: Moderator, texts: Sequence[Said]) -> Sequence[Judged]:
     try:
-        examined = iter(await moderator.examine([one for one in batch if isinstance(one, Said)]))
+        return await moderator.examine(texts)
     except RetryLater as error:
-        return [error if isinstance(one, Said) else one for one in batch]
-    return [next(examined) if isinstance(one, Said) else one for one in batch]
+        if len(texts) == 1 or not isinstance(error.__cause__, GenerationFailed):
+            return [error for _ in texts]
+    # The model could not answer for one of them, which must not spoil the others.
+    return [judged for text in texts for judged in await _examined(moderator, [text])]

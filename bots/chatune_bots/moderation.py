@@ -65,9 +65,19 @@ class OpenedModeration:
         return AttendedModeration(self.moderator) if self.moderator is not None else None
 
 
+def failing(section: ModerationSection) -> Failing:
+    """Return how checks fail in a bot; while moderation only watches, nothing waits for it."""
+    closed = [role for role in Role if getattr(section.fail, role.value) == "closed"]
+    watches = section.mode == "shadow"
+    return Failing(timedelta(seconds=section.timeout_s), frozenset(() if watches else closed))
+
+
 @asynccontextmanager
 async def open_moderation(
-    section: ModerationSection, folder: Path, generators: Mapping[str, Generator]
+    section: ModerationSection,
+    folder: Path,
+    generators: Mapping[str, Generator],
+    fails: Failing | None = None,
 ) -> AsyncGenerator[OpenedModeration, None]:
     """Open the moderator for the body; its model is loaded by `prepare` or the first check.
 
@@ -75,6 +85,7 @@ async def open_moderation(
         section: the settings.
         folder: where relative paths begin.
         generators: the open models, one of which may be a guard.
+        fails: how checks fail; left out, as in a bot.
 
     Raises:
         ConfigurationError: a list or a model cannot be used.
@@ -83,7 +94,7 @@ async def open_moderation(
         yield OpenedModeration(None)
         return
     async with AsyncExitStack() as stack:
-        yield await _opened(section, folder, generators, stack)
+        yield await _opened(section, folder, generators, stack, fails or failing(section))
 
 
 async def _opened(
@@ -91,11 +102,11 @@ async def _opened(
     folder: Path,
     generators: Mapping[str, Generator],
     stack: AsyncExitStack,
+    fails: Failing,
 ) -> OpenedModeration:
-    patience = timedelta(seconds=section.timeout_s)
-    classifier, advice = await _classifier(section, patience, generators, stack)
+    classifier, advice = await _classifier(section, fails.patience, generators, stack)
     missing = classifier is None and isinstance(section.classifier, EmbeddedClassifier)
-    build = partial(_moderator, section, folder, classifier, advice)
+    build = partial(_moderator, section, folder, classifier, advice, fails)
     # Lists may be long, and the libraries of rules and pictures take a moment to import.
     moderator = await to_thread.run_sync(build)
     if missing:
@@ -104,19 +115,22 @@ async def _opened(
 
 
 def _moderator(
-    section: ModerationSection, folder: Path, classifier: Classifier | None, advice: Advice
+    section: ModerationSection,
+    folder: Path,
+    classifier: Classifier | None,
+    advice: Advice,
+    fails: Failing,
 ) -> Moderator:
     from chatune_bots.moderation_rules import open_pictures, open_rules
     from chatune_core.moderation.images.rule import ADVISED
 
-    closed = frozenset(role for role in Role if getattr(section.fail, role.value) == "closed")
     return Moderator(
         open_rules(section, folder),
         classifier,
         policy(section, advice),
         pictures=open_pictures(section.images, folder) if section.images.enabled else None,
         picture_policy=picture_policy(section, ADVISED),
-        failing=Failing(timedelta(seconds=section.timeout_s), closed),
+        failing=fails,
     )
 
 

@@ -130,6 +130,7 @@ class _LatePictures:
         self._denied = denied
         self._rule: ImageRule | None = None
         self._opening = Lock()
+        self.name = ""
 
     def find(self, data: bytes) -> list[Finding]:
         """See PictureRule.find."""
@@ -138,5 +139,7 @@ class _LatePictures:
 
         with self._opening:
             if self._rule is None:
-                self._rule = ImageRule(ImageClassifier.open(), self._denied)
+                classifier = ImageClassifier.open()
+                self.name = classifier.name
+                self._rule = ImageRule(classifier, self._denied)
         return self._rule.find(data)

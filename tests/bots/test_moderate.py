@@ -108,6 +108,17 @@ def test_odd_and_very_long_texts_have_answers(ruled: Shell) -> None:
     ]
 
 
+def test_a_line_that_cannot_be_judged_now_says_so_in_its_place(ruled: Shell) -> None:
+    ruled.environment["CHATUNE_MODERATION__CLASSIFIER"] = NOBODY_THERE
+
+    ran = ruled.run("moderate", "--jsonl", typed='{"text": "hello"}\nnope\n{"text": ""}\n')
+
+    found = [next(iter(one)) for one in answers(ran)]
+    assert ran.code == 0
+    assert found == ["error", "error", "error"]
+    assert "moderation cannot check now" in ran.out.splitlines()[0]
+
+
 def test_nothing_to_judge_is_nothing_said(ruled: Shell) -> None:
     ran = ruled.run("moderate", "--jsonl", typed="")
 

@@ -8,6 +8,7 @@ import pytest
 
 from chatune_bots.configuration import described, load
 from chatune_bots.home import Home
+from chatune_bots.moderation import failing
 from chatune_bots.moderation_policy import (
     LARGE_MODEL,
     RULES_ALONE,
@@ -170,6 +171,15 @@ def test_what_contradicts_itself_is_one_clear_line(tmp_path: Path, text: str, sa
 
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_answers_wait_for_a_model_that_is_down_but_for_shadow_mode(tmp_path: Path) -> None:
+    shadow = section(tmp_path, '[moderation]\nmode = "shadow"\n')
+    strict = section(tmp_path, '[moderation.fail]\nuser = "closed"\n')
+
+    assert failing(ModerationSection()).closed == {Role.ASSISTANT}
+    assert failing(strict).closed == {Role.USER, Role.ASSISTANT}
+    assert failing(shadow).closed == set()
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,11 @@ class Rule(Protocol):
 class PictureRule(Protocol):
     """Finds what can be found in one picture. Blocking, bounded in time and memory."""
 
+    @property
+    def name(self) -> str:
+        """Name and version of what looks at it, for the record."""
+        ...
+
     def find(self, data: bytes) -> Sequence[Finding]:
         """Return what was found in the bytes of a picture, whatever they are."""
         ...
@@ -188,7 +193,7 @@ class Moderator:
                 findings += await self._turns.take(lambda: rule.find(data))
         except TimeoutError as error:
             self._failed({role}, error)
-        return self._picture_policy.judge(findings, role, conversation, user)
+        return self._picture_policy.judge(findings, role, conversation, user, rule.name)
 
     def _by_rules(self, texts: Sequence[Said], found: list[list[Finding]]) -> list[str]:
         """Add what the rules find in each text; return the texts as a model should read them."""
@@ -222,5 +227,5 @@ class Moderator:
         """Let a check end with what is known, or not at all."""
         reason = str(error) or f"no answer within {self._failing.patience.total_seconds():g} s"
         logger.warning("a moderation check failed: %s", reason)
-        if roles & self._failing.closed and not self.policy.shadow:
+        if roles & self._failing.closed:
             raise RetryLater(f"moderation cannot check now: {reason}", _AGAIN) from error
