@@ -69,6 +69,7 @@ def card_for(sha256: str, base_sha256: str, rows: Sequence[Row], logits: Tensor)
     review, act = (
         thresholds_within(budget, rows, scores) for budget in (REVIEW_BUDGET, ACT_BUDGET)
     )
+    act = {category: max(act[category], review[category]) for category in CATEGORIES}
     return Card(
         version=VERSION,
         rank=RANK,

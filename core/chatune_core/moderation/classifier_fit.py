@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -91,12 +91,15 @@ def thresholds_within(
     at = [i for i, row in enumerate(rows) if row.benign]
     benign, found = [rows[i] for i in at], [scores[i] for i in at]
     choices = {category: _choices(category, rows, scores) for category in CATEGORIES}
+
+    def fits(chosen: Mapping[Category, _Choice]) -> bool:
+        return flagged_rate(benign, found, _thresholds(chosen)) <= budget
+
     low, high = 0.0, 1000.0
     for _ in range(40):
         price = (low + high) / 2
-        within = flagged_rate(benign, found, _at_price(price, choices)) <= budget
-        low, high = (low, price) if within else (price, high)
-    return _at_price(high, choices)
+        low, high = (low, price) if fits(_at_price(price, choices)) else (price, high)
+    return _thresholds(_filled_up(_at_price(high, choices), choices, fits))
 
 
 def flagged_rate(
@@ -140,13 +143,36 @@ def _choices(
     return choices
 
 
-def _at_price(price: float, choices: Mapping[Category, Sequence[_Choice]]) -> dict[Category, float]:
+def _at_price(
+    price: float, choices: Mapping[Category, Sequence[_Choice]]
+) -> dict[Category, _Choice]:
     return {
-        category: max(
-            of, key=lambda choice: choice.recall - price * choice.false_positives
-        ).threshold
+        category: max(of, key=lambda choice: choice.recall - price * choice.false_positives)
         for category, of in choices.items()
     }
+
+
+def _filled_up(
+    chosen: dict[Category, _Choice],
+    choices: Mapping[Category, Sequence[_Choice]],
+    fits: Callable[[Mapping[Category, _Choice]], bool],
+) -> dict[Category, _Choice]:
+    """Spend what the last step of the price left over: each time on the most recall that fits."""
+    while True:
+        better = [
+            chosen | {category: choice}
+            for category, of in choices.items()
+            for choice in of
+            if choice.recall > chosen[category].recall
+        ]
+        fitting = [option for option in better if fits(option)]
+        if not fitting:
+            return chosen
+        chosen = max(fitting, key=lambda option: sum(choice.recall for choice in option.values()))
+
+
+def _thresholds(chosen: Mapping[Category, _Choice]) -> dict[Category, float]:
+    return {category: choice.threshold for category, choice in chosen.items()}
 
 
 def _quantile(share: float, weighted: Sequence[tuple[float, float]]) -> float:
