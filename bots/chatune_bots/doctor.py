@@ -15,6 +15,7 @@ from chatune_bots.data_audit import REMEDY, damage_of
 from chatune_bots.failures import FAILED
 from chatune_bots.home import Home, prepare
 from chatune_bots.logs import start_log
+from chatune_bots.moderation_settings import ServiceSection
 from chatune_bots.person import terminal_user
 from chatune_bots.settings import RemoteModel, Settings
 from chatune_core.errors import ChatuneError, ConfigurationError
@@ -135,12 +136,15 @@ def _exposes_a_key(configuration: Configuration) -> bool:
     """Say whether others can read a file with an API key that is not from the environment."""
     if configuration.file is None or not configuration.file.stat().st_mode & 0o077:
         return False
-    keyed = (
-        name
+    keyed = [
+        f"CHATUNE_MODELS__{name.upper()}__API_KEY"
         for name, model in configuration.settings.models.items()
         if isinstance(model, RemoteModel) and model.api_key is not None
-    )
-    return any(f"CHATUNE_MODELS__{name.upper()}__API_KEY" not in os.environ for name in keyed)
+    ]
+    judge = configuration.settings.moderation.classifier
+    if isinstance(judge, ServiceSection) and judge.api_key is not None:
+        keyed.append("CHATUNE_MODERATION__CLASSIFIER__API_KEY")
+    return any(variable not in os.environ for variable in keyed)
 
 
 def _bot(file: Path) -> Finding:

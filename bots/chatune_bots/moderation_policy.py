@@ -9,6 +9,8 @@ from chatune_core.moderation.verdicts import Category, Role
 
 SURE = 1.0
 """The score of a rule that is sure; models stay below it."""
+LIKELY = 0.7
+"""A calibrated score from which on a small model may have something done."""
 _HARM = frozenset(
     (
         Category.HARASSMENT,
@@ -43,8 +45,12 @@ LARGE_MODEL = Advice(dict.fromkeys(Category, 0.5), dict.fromkeys(Category, 0.9),
 
 
 def small_model(review: Mapping[Category, float], act: Mapping[Category, float]) -> Advice:
-    """Return advice for a small classifier that knows its own thresholds."""
-    return Advice(review, act, _CLEAR)
+    """Return advice for a small classifier that knows its own thresholds.
+
+    Those say where false alarms become rare in the mean. To act, it must also be likely that this
+    very text is meant.
+    """
+    return Advice(review, {category: max(score, LIKELY) for category, score in act.items()}, _CLEAR)
 
 
 def default_thresholds(advice: Advice) -> dict[tuple[Role, Category], Thresholds]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _DOMAIN = re.compile(r"[^\W_]([\w-]*\.)*[\w-]+")
 _SUSPICIOUS = 0.9  # people warn each other of scams in the same words, so a person should look
+_UNREMARKABLE = 0.1  # everybody shortens links; it shows among the findings and calls nobody
 _LONGEST_FILE = 10_000_000  # bytes; a larger one is no list of words
 
 
@@ -35,6 +36,7 @@ def open_rules(section: ModerationSection, folder: Path) -> list[Rule]:
         allow=_domains(section.links.allow, folder),
         deny=_domains(section.links.deny, folder),
         only_allowed=section.links.only_allowed,
+        shortener_score=_UNREMARKABLE,
     )
     return [
         PersonalData(section.regions),

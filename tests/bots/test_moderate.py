@@ -194,6 +194,17 @@ def test_the_doctor_says_what_is_amiss_with_moderation(ruled: Shell) -> None:
     assert "rude.txt cannot be read" in gone.out
 
 
+def test_a_key_for_the_service_that_others_can_read_is_a_problem(ruled: Shell) -> None:
+    file = ruled.home / "chatune.toml"
+    file.write_text('[moderation.classifier]\nkind = "openai"\napi_key = "s3cret"\n')
+    file.chmod(0o644)
+
+    ran = ruled.run("doctor")
+
+    assert f"{file} holds a key others can read." in ran.out
+    assert "s3cret" not in ran.out
+
+
 def test_a_bot_whose_moderation_is_down_says_nothing_unchecked(ruled: Shell) -> None:
     ruled.environment["CHATUNE_MODERATION__CLASSIFIER"] = NOBODY_THERE
 

@@ -51,6 +51,20 @@ def test_a_small_model_alone_never_has_anything_done_but_for_what_it_tells_well(
     assert level(ModerationSection(), (Category.HATE, 0.999), role) is Level.REVIEW
 
 
+def test_a_small_model_must_find_it_likely_before_anything_is_done() -> None:
+    eager = small_model(dict.fromkeys(Category, 0.2), dict.fromkeys(Category, 0.2))
+
+    def seen(score: float) -> Level:
+        return level(ModerationSection(), (Category.SEXUAL, score), advice=eager)
+
+    assert [seen(score) for score in (0.1, 0.3, 0.65, 0.75)] == [
+        Level.ALLOW,
+        Level.REVIEW,
+        Level.REVIEW,
+        Level.ACT,
+    ]
+
+
 @pytest.mark.parametrize("advice", [RULES_ALONE, EMBEDDED, LARGE_MODEL])
 def test_a_rule_that_is_sure_acts_whatever_the_model(advice: Advice) -> None:
     for category in set(Category) - {Category.PII}:
