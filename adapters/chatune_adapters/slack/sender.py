@@ -147,13 +147,21 @@ class SlackSender:
             except ApiRefused as error:
                 if error.code != "streaming_state_conflict":
                     raise
-                await self._writer.stop(Draft(place, ts, True))
+                await self._halt(Draft(place, ts, True))
                 await self._writer.edit(place, ts, body, metadata=marked)
         except ApiRefused as error:
             if error.code not in _GONE:
                 raise
             return False
         return True
+
+    async def _halt(self, draft: Draft) -> None:
+        """End a stream, which may have died just now."""
+        try:
+            await self._writer.stop(draft)
+        except ApiRefused as error:
+            if error.code != DEAD_STREAM:
+                raise
 
     async def _finish_stream(self, reply: Reply, draft: Draft) -> bool:
         """End a stream so that it shows the reply; False if it has to be edited for that."""

@@ -186,6 +186,21 @@ async def test_the_preview_of_a_killed_process_becomes_the_answer(
     assert [one.text for one in place.answers(said)] == ["Hello again."]
 
 
+async def test_a_stream_of_a_killed_process_that_dies_as_it_is_ended_becomes_the_answer(
+    place: Place,
+) -> None:
+    async with place.connected() as platform:
+        said, event = await _asked(place)
+        platform.sender.preview(event, "Hel")
+        await _preview(place, said)
+    place.server.faults.add(StreamDies(), "chat.stopStream")
+
+    async with place.connected() as platform:
+        await _delivered(platform, reply_to(event, "Hello again."))
+
+    assert [one.text for one in place.answers(said)] == ["Hello again."]
+
+
 async def test_where_streams_are_refused_previews_are_posted_and_edited_with_a_stop_button(
     place: Place,
 ) -> None:
