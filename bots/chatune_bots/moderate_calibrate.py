@@ -8,6 +8,7 @@ from io import FileIO
 from pathlib import Path
 
 import anyio
+from anyio import to_thread
 from rich.console import Console
 from rich.progress import Progress
 
@@ -58,7 +59,7 @@ async def _tallied(
 ) -> "Tally":
     async with open_moderator(begun) as moderator:
         tally = Tally(moderator.policy, show=show)
-        lines = judged_lines(moderator, lambda: file.read(_CHUNK) or b"", said_in)
+        lines = judged_lines(moderator, partial(to_thread.run_sync, file.read, _CHUNK), said_in)
         async for number, line, judged in lines:
             tally.add(number, judged)
             advance(len(line) + 1)

@@ -3,12 +3,12 @@
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import anyio
-from anyio import to_thread
 
 from chatune_bots.home import Home
 from chatune_bots.moderate import Place, answer, as_line, open_moderator, role_named
@@ -35,10 +35,18 @@ def run_moderate_lines(home: Home, folder: Path, place: Place) -> None:
 
 async def _answer_lines(begun: Start, place: Place) -> None:
     async with open_moderator(begun) as moderator:
-        read = partial(os.read, sys.stdin.fileno(), _CHUNK)
+        read = partial(_arrived, sys.stdin.fileno())
         async for _, _, judged in judged_lines(moderator, read, partial(said_in_json, place=place)):
             sys.stdout.write(as_line(_result(judged)) + "\n")
             sys.stdout.flush()
+
+
+async def _arrived(descriptor: int) -> bytes:
+    # A thread that waits for input would outlive Ctrl-C. A regular file cannot be waited for, and
+    # never makes anyone wait.
+    with suppress(PermissionError):
+        await anyio.wait_readable(descriptor)
+    return os.read(descriptor, _CHUNK)
 
 
 def _result(judged: Judged) -> dict[str, object]:
@@ -75,18 +83,18 @@ def said_in_text(line: bytes, place: Place) -> Said:
 
 
 async def judged_lines(
-    moderator: Moderator, read: Callable[[], bytes], said_in: Callable[[bytes], Said]
+    moderator: Moderator, read: Callable[[], Awaitable[bytes]], said_in: Callable[[bytes], Said]
 ) -> AsyncIterator[tuple[int, bytes, Judged]]:
     """Yield number (from 1), content and outcome of each line of a stream, in order.
 
     Args:
         moderator: what judges; lines that are there already are judged together.
-        read: returns what is there, waiting for some; b"" at the end. Called on a thread.
+        read: returns what is there, waiting for some; b"" at the end.
         said_in: returns what a line says, or raises InvalidInput.
     """
     number, lines = 0, Lines()
     while lines.open:
-        arrived = list(lines.after(await to_thread.run_sync(read, abandon_on_cancel=True)))
+        arrived = list(lines.after(await read()))
         for batch in _batches(arrived, said_in):
             outcomes = await _judged(moderator, [said for _, said in batch])
             for (line, _), outcome in zip(batch, outcomes, strict=True):

@@ -66,9 +66,11 @@ async def judged(content: bytes, model: Picky) -> list[tuple[int, object]]:
     failing = Failing(closed=frozenset(Role))
     moderator = Moderator([], model, policy, failing=failing)
     file = io.BytesIO(content)
-    stream = judged_lines(
-        moderator, lambda: file.read(50_000), partial(said_in_text, place=Place())
-    )
+
+    async def read() -> bytes:
+        return file.read(50_000)
+
+    stream = judged_lines(moderator, read, partial(said_in_text, place=Place()))
     return [(number, outcome) async for number, _, outcome in stream]
 
 
