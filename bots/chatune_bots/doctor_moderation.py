@@ -35,5 +35,7 @@ async def moderation(configuration: Configuration, home: Home) -> str:
         judge = f"rules and the guard model {section.classifier.model!r}"
     else:
         judge = f"rules and {verdict.model}" if verdict.model else "rules alone"
-    missing = "; the weights of the embedded classifier are not installed" * bool(opened.lines)
+    missing = "; the embedded classifier is not installed (`make setup` does that)" * bool(
+        opened.lines
+    )
     return f"{section.mode}; {judge}{missing}"

@@ -29,6 +29,7 @@ from chatune_bots.moderation_settings import (
     ServiceSection,
     TransformersSection,
 )
+from chatune_core.errors import ConfigurationError
 from chatune_core.moderation.in_thread import InThread
 from chatune_core.moderation.moderator import Classifier, Failing, Moderator
 from chatune_core.moderation.verdicts import Role
@@ -39,9 +40,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-NO_WEIGHTS = (
-    "moderation works by rules alone: the weights of the embedded classifier are not installed"
-)
+NOT_INSTALLED = "moderation works by rules alone: the embedded classifier is not installed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +109,8 @@ async def _opened(
     # Lists may be long, and the libraries of rules and pictures take a moment to import.
     moderator = await to_thread.run_sync(build)
     if missing:
-        logger.warning(NO_WEIGHTS)
-    return OpenedModeration(moderator, (NO_WEIGHTS,) if missing else ())
+        logger.warning(NOT_INSTALLED)
+    return OpenedModeration(moderator, (NOT_INSTALLED,) if missing else ())
 
 
 def _moderator(
@@ -154,9 +153,15 @@ async def _classifier(
 
 
 def _embedded(patience: timedelta) -> tuple[Classifier | None, Advice]:
+    from chatune_core.generation.bundled import bundled_embedding_model
     from chatune_core.moderation.classifier import BUNDLED_WEIGHTS, Classifier
     from chatune_core.moderation.classifier_weights import CARD_FILE, read_card
 
+    try:
+        bundled_embedding_model()
+    except ConfigurationError:
+        # Whoever uses a server's model needs none of the bundled ones, and must not be stopped here.
+        return None, RULES_ALONE
     if not (BUNDLED_WEIGHTS / CARD_FILE).is_file():
         return None, RULES_ALONE
     card = read_card(BUNDLED_WEIGHTS)
