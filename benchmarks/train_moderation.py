@@ -40,7 +40,7 @@ from chatune_core.moderation.classifier_weights import (
 
 VERSION = "1"
 RANK = 32
-REVIEW_BUDGET, ACT_BUDGET = 0.08, 0.03
+REVIEW_BUDGET, ACT_BUDGET = 0.08, 0.02
 """Share of benign texts flagged in any category, mean over the benign sources."""
 WRITTEN_ROWS = 200
 """Of each kind of rows that moderation_written.py makes."""

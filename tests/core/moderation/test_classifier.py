@@ -47,7 +47,7 @@ def test_everyday_messages_pass(classifier: Classifier, text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "category"),
     [
-        ("you are a pathetic idiot and everybody hates you, shut up", Category.HARASSMENT),
+        ("shut up you stupid bitch, nobody wants you here", Category.HARASSMENT),
         ("all immigrants are disgusting and should be wiped out", Category.HATE),
         ("he slid his naked body onto hers and they had wild sex", Category.SEXUAL),
         ("i want to kill myself, tonight i will cut my wrists", Category.SELF_HARM),
