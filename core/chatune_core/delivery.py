@@ -130,7 +130,9 @@ class Delivery:
 
     async def _park(self, lease: ReplyLease, reason: str) -> None:
         try:
-            await self._outbox.park(lease, reason)
+            # Also when the process is told to end meanwhile, or it would be refused once more.
+            with anyio.move_on_after(_GOODBYE, shield=True):
+                await self._outbox.park(lease, reason)
         except RetryLater as error:
             await self._give_back(lease, error.after)
         else:
@@ -138,6 +140,7 @@ class Delivery:
 
     async def _give_back(self, lease: ReplyLease, after: timedelta) -> None:
         try:
-            await self._outbox.release(lease, after)
+            with anyio.move_on_after(_GOODBYE, shield=True):
+                await self._outbox.release(lease, after)
         except RetryLater as error:  # the lease runs out by itself
             logger.warning("the reply to %s stays leased: %s", lease.reply.answers, error)
