@@ -91,5 +91,7 @@ async def test_a_visit_of_everything(bundled: Shell) -> None:
     said_to_it = [r["text"] for r in records if r["store"] == "turns" and r["role"] == "user"]
     assert ratings == {1, -1}
     assert correction["text"] == "Paris, on the Seine."
-    assert "Tell me about the capital of France." in said_to_it, "the mention itself is not part of it"
+    assert "Tell me about the capital of France." in said_to_it, (
+        "the mention itself is not part of it"
+    )
     assert any("The meeting is on Monday." in str(text) for text in said_to_it)
