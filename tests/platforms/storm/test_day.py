@@ -46,7 +46,7 @@ class Day:
     leaves_bytes: int
 
 
-BRIEF = Day(messages=15, beats=5, beat_s=0.05, morning=4, leaves_bytes=4_000)
+BRIEF = Day(messages=15, beats=5, beat_s=0.05, morning=4, leaves_bytes=6_000)
 LONG = Day(messages=700, beats=90, beat_s=0.1, morning=6, leaves_bytes=1_000)
 
 
