@@ -59,7 +59,7 @@ class Delivery:
                 free = self._settings.lanes - self._sending
                 leases = await self._lease(free) if free > 0 else []
                 for lease in leases:
-                    sending.start_soon(self._send, lease)
+                    sending.start_soon(self._send, lease, True)
                 if self._closing and not leases and not self._sending:
                     return
                 if len(leases) < max(free, 1):
@@ -84,10 +84,11 @@ class Delivery:
         self._sending += len(leases)
         return leases
 
-    async def _send(self, lease: ReplyLease) -> None:
+    async def _send(self, lease: ReplyLease, in_time: bool = False) -> None:
         key, shown = lease.reply.answers, None  # the messages, once they are there
         try:
-            shown = await self._deliver(lease.reply)
+            deliver = self._deliver_in_time if in_time else self._deliver
+            shown = await deliver(lease.reply)
             await self._record(lease, shown)
         except DeliveryRefused as error:
             logger.error("the reply to %s is parked: %s", key, error)
@@ -110,11 +111,15 @@ class Delivery:
             self._changed.set()
 
     async def _deliver(self, reply: Reply) -> Sequence[MessageKey]:
-        """Send the reply, within the time that the claim on it lasts."""
-        sender, limit_s = self._sender_of(reply), self._settings.lease_for.total_seconds() * 0.75
+        sender = self._sender_of(reply)
+        return await sender.deliver(fitted(reply, sender.capabilities, self._press))
+
+    async def _deliver_in_time(self, reply: Reply) -> Sequence[MessageKey]:
+        """Send the reply while the claim on it lasts, or another process would send it too."""
+        limit_s = self._settings.lease_for.total_seconds() * 0.75
         try:
             with anyio.fail_after(limit_s):
-                return await sender.deliver(fitted(reply, sender.capabilities, self._press))
+                return await self._deliver(reply)
         except TimeoutError as error:
             raise RetryLater(f"it was not sent within {limit_s:.0f} s", timedelta(0)) from error
 
