@@ -19,6 +19,8 @@ from moderation_rows import read_rows, split
 from moderation_written import written_rows
 from torch import Tensor
 
+from chatune_core.embedding.tensors import BASE_FILE, read_tensors
+from chatune_core.embedding.windows import WindowTokenizer
 from chatune_core.generation.bundled import bundled_embedding_model
 from chatune_core.moderation.classifier_fit import (
     area_under_curve,
@@ -27,13 +29,10 @@ from chatune_core.moderation.classifier_fit import (
     thresholds_within,
 )
 from chatune_core.moderation.classifier_rows import Row
-from chatune_core.moderation.classifier_text import WindowTokenizer
 from chatune_core.moderation.classifier_training import Trainee, train
 from chatune_core.moderation.classifier_weights import (
-    BASE_FILE,
     CATEGORIES,
     Card,
-    read_tensors,
     write_card,
     write_weights,
 )

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chatune_core.embedding.tensors import BASE_FILE, read_tensors
+from chatune_core.embedding.windows import WindowTokenizer, batches
 from chatune_core.generation.bundled import bundled_embedding_model
-from chatune_core.moderation.classifier_text import Window, WindowTokenizer
 from chatune_core.moderation.classifier_weights import (
-    BASE_FILE,
     CARD_FILE,
     CATEGORIES,
     WEIGHTS_FILE,
     Card,
     read_card,
-    read_tensors,
 )
 from chatune_core.moderation.verdicts import Category
 
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from chatune_core.moderation.classifier_encoder import WindowScorer
 
 BUNDLED_WEIGHTS = Path(__file__).parent / "weights"
-BATCH_TOKENS = 2048
-"""Tokens computed at once, which bounds memory whatever the number and length of texts."""
 
 
 class Classifier:
@@ -87,20 +84,7 @@ def text_logits(
     """Return the logits of each text in the order of `CATEGORIES`: the highest of its windows."""
     best = [[-math.inf] * len(CATEGORIES) for _ in texts]
     windows = ((i, window) for i, text in enumerate(texts) for window in tokenizer.windows(text))
-    for batch in _batches(windows):
+    for batch in batches(windows):
         for (i, _), logits in zip(batch, scorer([window for _, window in batch]), strict=True):
             best[i] = [max(pair) for pair in zip(best[i], logits, strict=True)]
     return best
-
-
-def _batches(windows: Iterable[tuple[int, Window]]) -> Iterator[list[tuple[int, Window]]]:
-    batch: list[tuple[int, Window]] = []
-    tokens = 0
-    for i, window in windows:
-        if batch and tokens + len(window) > BATCH_TOKENS:
-            yield batch
-            batch, tokens = [], 0
-        batch.append((i, window))
-        tokens += len(window)
-    if batch:
-        yield batch

@@ -14,16 +14,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, dropout, linear
 
+from chatune_core.embedding.encoder import HIDDEN, Encoder, Linear, fastest_linear
+from chatune_core.embedding.windows import Window, WindowTokenizer
 from chatune_core.moderation.classifier import text_logits
-from chatune_core.moderation.classifier_encoder import (
-    HIDDEN,
-    Encoder,
-    Linear,
-    fastest_linear,
-    merged_scorer,
-)
+from chatune_core.moderation.classifier_encoder import merged_scorer
 from chatune_core.moderation.classifier_rows import UNKNOWN, Row
-from chatune_core.moderation.classifier_text import Window, WindowTokenizer
 from chatune_core.moderation.classifier_weights import CATEGORIES
 
 LEARNING_RATE = 1e-3

@@ -26,8 +26,6 @@ CATEGORIES = (
     Category.INJECTION,
 )
 """In the order of the heads."""
-BASE_FILE = "model.safetensors"
-"""Of the embedding model."""
 CARD_FILE = "card.json"
 WEIGHTS_FILE = "lora.safetensors"
 _REMEDY = "Train the classifier again, or install Chatune again for the weights that come with it."
@@ -82,27 +80,6 @@ def read_card(folder: Path) -> Card:
         raise ConfigurationError(
             f"The moderation weights in {str(folder)!r} have no card that can be read.", _REMEDY
         ) from error
-
-
-def read_tensors(file: Path, sha256: str) -> dict[str, Tensor]:
-    """Return the numbers in a safetensors file, float32; whole numbers in it are left out.
-
-    Raises:
-        ConfigurationError: if it cannot be read, or if its hash is not `sha256`.
-    """
-    from safetensors.torch import load
-
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(f"The file {str(file)!r} cannot be read.", _REMEDY) from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise ConfigurationError(
-            f"The file {str(file)!r} has SHA-256 {found}, but {sha256} was expected.", _REMEDY
-        )
-    tensors = load(content)
-    return {name: tensor.float() for name, tensor in tensors.items() if tensor.is_floating_point()}
 
 
 def write_weights(folder: Path, weights: Mapping[str, Tensor]) -> str:

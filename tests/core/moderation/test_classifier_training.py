@@ -6,22 +6,17 @@ from pathlib import Path
 import pytest
 import torch
 
+from chatune_core.embedding.encoder import Encoder, Int8Linear, PlainLinear
+from chatune_core.embedding.tensors import BASE_FILE, read_tensors
+from chatune_core.embedding.windows import WindowTokenizer
 from chatune_core.generation.bundled import bundled_embedding_model
 from chatune_core.moderation.classifier import text_logits
-from chatune_core.moderation.classifier_encoder import (
-    Encoder,
-    Int8Linear,
-    PlainLinear,
-    merged_scorer,
-)
+from chatune_core.moderation.classifier_encoder import merged_scorer
 from chatune_core.moderation.classifier_rows import Row
-from chatune_core.moderation.classifier_text import WindowTokenizer
 from chatune_core.moderation.classifier_training import Trainee, masked_loss, train
 from chatune_core.moderation.classifier_weights import (
-    BASE_FILE,
     CATEGORIES,
     WEIGHTS_FILE,
-    read_tensors,
     write_weights,
 )
 from chatune_core.moderation.verdicts import Category

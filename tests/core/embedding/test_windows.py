@@ -1,4 +1,4 @@
-"""What the classifier reads: emoji by name, hidden marks gone, long texts in windows."""
+"""What the model reads: emoji by name, hidden marks gone, long texts in windows."""
 
 from itertools import pairwise
 
@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatune_core.generation.bundled import bundled_embedding_model
-from chatune_core.moderation.classifier_text import (
+from chatune_core.embedding.windows import (
     MOST_WINDOWS,
     OVERLAP_TOKENS,
     WINDOW_TOKENS,
@@ -15,6 +14,7 @@ from chatune_core.moderation.classifier_text import (
     window_bounds,
     with_pictures_named,
 )
+from chatune_core.generation.bundled import bundled_embedding_model
 
 
 @pytest.fixture(scope="module")

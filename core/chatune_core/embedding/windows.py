@@ -1,10 +1,11 @@
-"""From a text to the tokens that the classifier reads: emoji by name, long texts in windows."""
+"""From a text to the tokens that the model reads: emoji by name, long texts in windows."""
 
 from __future__ import annotations
 
 import html
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ WINDOW_TOKENS = 160
 OVERLAP_TOKENS = 32
 MOST_WINDOWS = 96
 """Windows of one text; together they hold the longest message of any platform, 40,000 characters."""
+BATCH_TOKENS = 2048
+"""Tokens computed at once, which bounds memory whatever the number and length of texts."""
 MOST_CHARACTERS = 60_000
 """Of a text that is longer, the beginning and the end are read, half of this each."""
 
@@ -93,3 +96,17 @@ def window_bounds(tokens: int) -> list[tuple[int, int]]:
     kept = min(count, MOST_WINDOWS)
     starts = (round(i * (tokens - length) / (kept - 1)) for i in range(kept))
     return [(start, start + length) for start in starts]
+
+
+def batches(windows: Iterable[tuple[int, Window]]) -> Iterator[list[tuple[int, Window]]]:
+    """Yield the windows, each with the number of its text, in order, `BATCH_TOKENS` at a time."""
+    batch: list[tuple[int, Window]] = []
+    tokens = 0
+    for i, window in windows:
+        if batch and tokens + len(window) > BATCH_TOKENS:
+            yield batch
+            batch, tokens = [], 0
+        batch.append((i, window))
+        tokens += len(window)
+    if batch:
+        yield batch
