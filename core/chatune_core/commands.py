@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Union
 
 from chatune_core.errors import ConfigurationError, InvalidInput
-from chatune_core.messages import Button, File
+from chatune_core.messages import Button, File, MessageKey
 from chatune_core.outcomes import Effect
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
@@ -27,7 +27,8 @@ class Answer:
     """What a command or handler answers.
 
     `private` is shown to the person alone where possible; `rateable` says that a model wrote it
-    and that the history knows it, so people may rate it.
+    and that the history knows it, so people may rate it. `replaces` is the bot's message that
+    shows it from now on, instead of a new one: that under which a button was pressed, say.
 
     Raises:
         ValueError: for buttons that not every platform can show.
@@ -39,6 +40,7 @@ class Answer:
     buttons: tuple[Button, ...] = ()
     files: tuple[File, ...] = ()
     rateable: bool = False
+    replaces: MessageKey | None = None
 
     def __post_init__(self) -> None:
         if len(self.buttons) > MOST_BUTTONS:

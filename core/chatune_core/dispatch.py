@@ -19,15 +19,17 @@ from chatune_core.messages import (
     MessageDeleted,
     MessageEdited,
     MessageKey,
+    MessagePosted,
     MessageReceived,
     ReactionChanged,
     Reply,
     Turn,
 )
 from chatune_core.outcomes import Effect, MessageErased, Outcome, TurnReplaced, WorkspaceErased
+from chatune_core.parts import Part, Watcher
 from chatune_core.pipeline import Pipeline
 from chatune_core.ports import Files, History, Sender
-from chatune_core.ratings import CORRECT, Ratings
+from chatune_core.ratings import Ratings
 from chatune_core.settings import CoreSettings
 from chatune_core.stop import Stop
 
@@ -45,6 +47,8 @@ class Dispatch:
         bot: Bot,
         pipeline: Pipeline,
         ratings: Ratings,
+        parts: Sequence[Part],
+        watcher: Watcher | None,
         history: History,
         sender_of: Callable[[Inbound], Sender],
         files_of: Callable[[Inbound], Files | None],
@@ -52,17 +56,13 @@ class Dispatch:
     ) -> None:
         self._commands, self._bot, self._pipeline = commands, bot, pipeline
         self._ratings, self._history = ratings, history
+        self._watcher = watcher
         self._sender_of, self._files_of, self._settings = sender_of, files_of, settings
-        self._actions: Mapping[str, ActionHandler] = {
-            "good": ratings.pressed_good,
-            "bad": ratings.pressed_bad,
-            "again": ratings.pressed_again,
-            **bot.actions,
-        }
-        self._forms: Mapping[str, tuple[Form, FormHandler]] = {
-            CORRECT.name: (CORRECT, ratings.corrected),
-            **bot.forms,
-        }
+        self._actions: dict[str, ActionHandler] = dict(bot.actions)
+        self._forms: dict[str, tuple[Form, FormHandler]] = dict(bot.forms)
+        for part in (ratings, *parts):
+            self._actions |= part.actions
+            self._forms |= part.forms
         self.forms: Mapping[str, Form] = {name: form for name, (form, _) in self._forms.items()}
 
     def press_command(self) -> Command:
@@ -155,6 +155,8 @@ class Dispatch:
                 return await self._form(event, event.form, event.value, event.fields, stop)
             case ReactionChanged():
                 return Outcome(effects=await self._ratings.reacted(event))
+            case MessagePosted() if self._watcher is not None:
+                return await self._watcher.seen(event)
             case _:
                 return _NOTHING
 
@@ -241,4 +243,5 @@ def _reply(event: Inbound, answer: Answer) -> Reply:
         answer.buttons,
         answer.files,
         answer.rateable,
+        replaces=answer.replaces,
     )

@@ -6,6 +6,7 @@
     ├─ RetryLater           an outage, a limit, a full queue; the lease is given back for `after`
     │  └─ QueueFull         generation has no room; `waiting` requests are ahead
     ├─ DeliveryRefused      the platform will never accept this reply; it is parked for a person
+    ├─ MeasureRefused       the platform does not let the bot do this; a moderator is told
     └─ GenerationFailed     the model cannot answer this request; trying again would not help
 
 An expected outcome (a duplicate, nothing to lease, a lost lease) is a value, not an error.
@@ -51,6 +52,10 @@ class QueueFull(RetryLater):
 
 class DeliveryRefused(ChatuneError):
     """The platform will never accept this reply."""
+
+
+class MeasureRefused(ChatuneError):
+    """The platform does not let the bot do this to a message or a person; the text says why."""
 
 
 class GenerationFailed(ChatuneError):

@@ -141,6 +141,30 @@ class MessageDeleted:
 
 
 @dataclass(frozen=True, slots=True)
+class MessagePosted:
+    """A person posted or changed the message `message` in a channel that is watched.
+
+    It asks the bot for nothing: a message that does arrives as `MessageReceived` besides. `name` is
+    what others see the author called, `previews` what the platform shows of links in it, `roles`
+    are the author's there, as in "discord:ROLE" or "slack:TEAM:admin". `age_gated` says that the
+    platform lets adults alone into the channel.
+    """
+
+    key: EventKey
+    conversation: ConversationId
+    user: UserId
+    at: datetime
+    message: MessageKey
+    text: str
+    name: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    previews: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    age_gated: bool = False
+    via: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StopRequested:
     """A person wants the running answer of this conversation cancelled; let past the queue."""
 
@@ -171,11 +195,25 @@ Inbound = (
     | ReactionChanged
     | MessageEdited
     | MessageDeleted
+    | MessagePosted
     | StopRequested
     | BotRemoved
 )
 """What can happen. `via` is the adapter's own return address (an interaction token, the message
 to answer); the core does not look into it and copies it into the reply."""
+
+
+def line_of(event: Inbound) -> str | None:
+    """Return the line that `event` waits in: each of its events waits for the one before.
+
+    That is the conversation, but for what is only watched, which waits for no answer, and for a
+    request to stop, which waits for nothing.
+    """
+    if isinstance(event, StopRequested):
+        return None
+    if isinstance(event, MessagePosted):
+        return f"{event.conversation}#watch"
+    return event.conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +253,7 @@ class Reply:
     `answers` is also the idempotency key of the delivery: one event has at most one reply.
     `private` asks the platform to show it to `user` alone where it can. `rateable` says that a
     model wrote it, so people may rate it; `failed` that it apologises for something of ours.
+    `replaces` is a message of the bot's that is to show it from now on, where it still can.
     """
 
     answers: EventKey
@@ -227,6 +266,7 @@ class Reply:
     files: tuple[File, ...] = ()
     rateable: bool = False
     failed: bool = False
+    replaces: MessageKey | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What an event came to: a reply and effects, committed together or not at all."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from chatune_core.messages import (
     UserId,
     WorkspaceId,
 )
+from chatune_core.moderation.cases import Case, CaseId, CaseState
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,53 @@ class ModelChosen:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseOpened:
+    """A moderation case begins; opening it again changes nothing."""
+
+    case: Case
+
+
+@dataclass(frozen=True, slots=True)
+class CaseClaimed:
+    """The moderator `by` looks at the case; a later claim takes its place."""
+
+    case: CaseId
+    by: UserId
+
+
+@dataclass(frozen=True, slots=True)
+class CaseDecided:
+    """The moderator `by` decides: the case is upheld or undone."""
+
+    case: CaseId
+    by: UserId
+    at: datetime
+    state: CaseState
+
+
+@dataclass(frozen=True, slots=True)
+class CaseAppealed:
+    """The author of the message, `user`, asks for another moderator's decision.
+
+    Who had decided before becomes `first_decided_by`.
+    """
+
+    case: CaseId
+    user: UserId
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A message that nobody asked for: a card for moderators, a warning.
+
+    `reply.answers` is its idempotency key; it is made from the event's key and differs from it.
+    """
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
 class AuditEntry:
     """Who did what to what. `details` are plain facts and never message text."""
 
@@ -155,6 +203,7 @@ Effect = (
     | WorkspaceErased
     | ModelChosen
     | Audited
+    | Announced
 )
 
 
@@ -164,3 +213,9 @@ class Outcome:
 
     reply: Reply | None = None
     effects: tuple[Effect, ...] = ()
+
+    @property
+    def replies(self) -> Sequence[Reply]:
+        """Return everything that is to be sent: the reply and what is announced besides."""
+        announced = [effect.reply for effect in self.effects if isinstance(effect, Announced)]
+        return announced if self.reply is None else [self.reply, *announced]

@@ -7,7 +7,7 @@ platform that is down); whatever was asked has then not happened.
 import enum
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from chatune_core.commands import CommandTable
@@ -23,7 +23,9 @@ from chatune_core.messages import (
     StopRequested,
     Turn,
     UserId,
+    WorkspaceId,
 )
+from chatune_core.moderation.cases import Case, CaseId, CaseState, Measure
 from chatune_core.moderation.verdicts import Role, Verdict
 from chatune_core.outcomes import AuditEntry, Outcome
 from chatune_core.privacy import ErasureReceipt, PersonalRecord, Purpose
@@ -210,6 +212,10 @@ class Intake(Protocol):
         """The forms by name; a button whose action is such a name opens it at once."""
         ...
 
+    def watches(self, conversation: ConversationId) -> bool:
+        """Return whether what people post there is wanted as `MessagePosted`."""
+        ...
+
     async def receive(self, event: Inbound) -> bool:
         """Store `event`; return False if it was stored before. Durable on return.
 
@@ -272,6 +278,57 @@ class Files(Protocol):
             InvalidInput: it is larger than the limit, or it is gone.
             RetryLater: an outage or a limit.
         """
+        ...
+
+
+class Enforcer(Protocol):
+    """What one platform lets the bot do about messages and people. All of it may be repeated.
+
+    Each method raises `RetryLater` for an outage or a limit, and `MeasureRefused` where the
+    platform does not let the bot do it, with a reason for a moderator to read.
+    """
+
+    @property
+    def measures(self) -> frozenset[Measure]:
+        """What can be done here at all, given the rights."""
+        ...
+
+    async def remove(self, conversation: ConversationId, message: MessageKey) -> None:
+        """Delete `message`; nothing happens if it is gone."""
+        ...
+
+    async def flag(self, conversation: ConversationId, message: MessageKey, *, on: bool) -> None:
+        """Mark `message` for all to see, or take the mark away."""
+        ...
+
+    async def time_out(
+        self, conversation: ConversationId, user: UserId, until: datetime | None
+    ) -> None:
+        """Keep `user` from writing in the workspace until then; None lets them write again."""
+        ...
+
+    async def slow_down(self, conversation: ConversationId, pause: timedelta) -> None:
+        """Let a person write there only once in `pause`; zero lifts it."""
+        ...
+
+    def aside(self, conversation: ConversationId, user: UserId) -> ConversationId:
+        """Return where a private `Reply` reaches `user` about what happened in `conversation`."""
+        ...
+
+
+class Cases(Protocol):
+    """Moderation cases; the ledger writes them."""
+
+    async def find(self, case: CaseId) -> Case | None:
+        """Return the case."""
+        ...
+
+    async def of_person(self, user: UserId, workspace: WorkspaceId, limit: int) -> Sequence[Case]:
+        """Return the newest cases about `user` in `workspace`, newest first."""
+        ...
+
+    async def recent(self, limit: int, state: CaseState | None = None) -> Sequence[Case]:
+        """Return the newest cases, newest first; those in `state` alone if it is given."""
         ...
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from chatune_core.bots import Context
+from chatune_core.bots import ActionHandler, Context, FormHandler
 from chatune_core.commands import Answer, Command, command_from
 from chatune_core.errors import InvalidInput
 from chatune_core.forms import Field, Form
@@ -60,7 +60,7 @@ class Ratings:
         self._settings, self._now = settings, now
 
     def commands(self) -> list[Command]:
-        """Return the commands, ready to be added to the table."""
+        """See Part.commands."""
         return [
             command_from("good", "Rate the last answer as good.", self._good, private=True),
             command_from("bad", "Rate the last answer as bad.", self._bad, private=True),
@@ -70,21 +70,31 @@ class Ratings:
             ),
         ]
 
-    async def pressed_good(self, context: Context, value: str) -> Answer:
-        """Rate the answer above the button as good."""
+    @property
+    def actions(self) -> Mapping[str, ActionHandler]:
+        """See Part.actions."""
+        return {
+            "good": self._pressed_good,
+            "bad": self._pressed_bad,
+            "again": self._pressed_again,
+        }
+
+    @property
+    def forms(self) -> Mapping[str, tuple[Form, FormHandler]]:
+        """See Part.forms."""
+        return {CORRECT.name: (CORRECT, self._corrected)}
+
+    async def _pressed_good(self, context: Context, value: str) -> Answer:
         return self._rated(context, await self._answer_above(context), 1)
 
-    async def pressed_bad(self, context: Context, value: str) -> Answer:
-        """Rate the answer above the button as bad."""
+    async def _pressed_bad(self, context: Context, value: str) -> Answer:
         return self._rated(context, await self._answer_above(context), -1)
 
-    async def pressed_again(self, context: Context, value: str) -> Answer:
-        """Answer the question of the answer above the button once more."""
+    async def _pressed_again(self, context: Context, value: str) -> Answer:
         answered = await self._answer_above(context)
         return await self._pipeline.again(context.event, answered, context.stop)
 
-    async def corrected(self, context: Context, value: str, fields: Mapping[str, str]) -> Answer:
-        """Take what the person says that the answer should have been."""
+    async def _corrected(self, context: Context, value: str, fields: Mapping[str, str]) -> Answer:
         answered = await self._answer_above(context)
         return await self._correction(context, answered, fields["text"])
 

@@ -1,6 +1,6 @@
 """The running core: hand it events, it answers through senders."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -16,17 +16,21 @@ from chatune_core.fitting import STOP
 from chatune_core.forms import Form
 from chatune_core.messages import (
     ActionTaken,
+    Attachment,
     CommandInvoked,
+    ConversationId,
     EventKey,
     FormSubmitted,
     Inbound,
     MessageEdited,
+    MessagePosted,
     MessageReceived,
     ReactionChanged,
     Reply,
     StopRequested,
 )
 from chatune_core.outcomes import Outcome
+from chatune_core.parts import Part, Watcher
 from chatune_core.pipeline import Pipeline
 from chatune_core.ports import (
     Files,
@@ -67,6 +71,8 @@ class Runtime:
         settings: CoreSettings,
         now: Callable[[], datetime],
         moderation: Moderation | None = None,
+        parts: Sequence[Part] = (),
+        watcher: Watcher | None = None,
         prefix: str = "/",
     ) -> None:
         """Use `senders` and `files` by platform: a `ConversationId` before its first colon."""
@@ -86,11 +92,14 @@ class Runtime:
             now,
         )
         ratings = Ratings(history, pipeline, settings, now)
+        self._watcher = watcher
         dispatch = Dispatch(
             self.commands,
             bot,
             pipeline,
             ratings,
+            parts,
+            watcher,
             history,
             self._sender_of,
             self._files_of,
@@ -98,7 +107,8 @@ class Runtime:
         )
         self.forms: Mapping[str, Form] = dispatch.forms
         own = [*builtins.commands(), *ratings.commands(), dispatch.press_command()]
-        for command in [*own, *bot.commands]:
+        of_parts = [command for part in parts for command in part.commands()]
+        for command in [*own, *of_parts, *bot.commands]:
             self.commands.add(command)
         self._delivery = Delivery(
             outbox, self._sender_of, settings, self._event_ended, press=f"{prefix}press"
@@ -108,6 +118,10 @@ class Runtime:
         )
         self._awaited: set[EventKey] = set()
         self._progress = Signal()
+
+    def watches(self, conversation: ConversationId) -> bool:
+        """Return whether what people post there is wanted as `MessagePosted`."""
+        return self._watcher is not None and self._watcher.watches(conversation)
 
     async def receive(self, event: Inbound) -> bool:
         """Store `event`, then wake the worker; return False if it was stored before.
@@ -203,11 +217,15 @@ def _cleaned(event: Inbound) -> Inbound:
             cleaned = clean(text)
             return event if cleaned is text else replace(event, text=cleaned)
         case MessageReceived():
-            attachments = tuple(
-                replace(one, name=clean(one.name), media_type=clean(one.media_type))
-                for one in event.attachments
+            return replace(event, text=clean(event.text), attachments=_named(event.attachments))
+        case MessagePosted():
+            return replace(
+                event,
+                text=clean(event.text),
+                name=clean(event.name),
+                attachments=_named(event.attachments),
+                previews=tuple(map(clean, event.previews)),
             )
-            return replace(event, text=clean(event.text), attachments=attachments)
         case CommandInvoked():
             return replace(event, name=clean(event.name), arguments=clean(event.arguments))
         case ActionTaken():
@@ -219,3 +237,9 @@ def _cleaned(event: Inbound) -> Inbound:
             return replace(event, emoji=clean(event.emoji))
         case _:
             return event
+
+
+def _named(attachments: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
+    return tuple(
+        replace(one, name=clean(one.name), media_type=clean(one.media_type)) for one in attachments
+    )

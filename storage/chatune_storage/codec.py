@@ -23,6 +23,7 @@ from chatune_core.messages import (
     Inbound,
     MessageDeleted,
     MessageEdited,
+    MessagePosted,
     MessageReceived,
     ReactionChanged,
     Reply,
@@ -38,6 +39,7 @@ _KINDS: dict[str, type[Inbound]] = {
     "reaction": ReactionChanged,
     "edited": MessageEdited,
     "deleted": MessageDeleted,
+    "posted": MessagePosted,
     "stop": StopRequested,
     "removed": BotRemoved,
 }
@@ -70,6 +72,9 @@ def event_from(text: str) -> Inbound:
         rest[1:2] = [tuple(Attachment(*part) for part in files) for files in rest[1:2]]
     elif kind is FormSubmitted:
         rest[3] = tuple((name, entered) for name, entered in rest[3])
+    elif kind is MessagePosted:
+        rest[3] = tuple(Attachment(*part) for part in rest[3])
+        rest[4:6] = [tuple(texts) for texts in rest[4:6]]
     return kind(key, conversation, user, datetime.fromisoformat(at), *rest)
 
 
@@ -78,7 +83,7 @@ def reply_text(reply: Reply) -> str:
     buttons = [[button.action, button.label, button.value] for button in reply.buttons]
     files = [[f.name, b64encode(f.content).decode(), f.media_type] for f in reply.files]
     shown = [reply.conversation, reply.text, reply.private, reply.via, buttons, files]
-    return json.dumps([*shown, reply.rateable, reply.failed])
+    return json.dumps([*shown, reply.rateable, reply.failed, reply.replaces])
 
 
 def reply_from(answers: EventKey, user: UserId, text: str) -> Reply:

@@ -8,7 +8,7 @@ from anyio import CancelScope
 from sqlalchemy import text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from chatune_core.messages import EventKey, Inbound, StopRequested
+from chatune_core.messages import EventKey, Inbound, StopRequested, line_of
 from chatune_core.ports import EventLease, Standing
 from chatune_storage.codec import event_from, event_text
 from chatune_storage.keyring import Keyring
@@ -53,7 +53,9 @@ class SqlInbox:
 
     async def put(self, event: Inbound) -> bool:
         """See Inbox.put."""
-        return await self._writer.change(self._put, event, (event.user,), (event.conversation,))
+        line = line_of(event)
+        lines = () if line is None else (line,)
+        return await self._writer.change(self._put, event, (event.user,), lines)
 
     async def lease(self, limit: int) -> Sequence[EventLease]:
         """See Inbox.lease."""
@@ -85,9 +87,9 @@ class SqlInbox:
                 rows[key_hash] = _row(transaction, event, key_hash)
         stored = set(transaction.connection.execute(self._insert, list(rows.values())).scalars())
         transaction.inbox_lines.update(
-            event.conversation
+            line
             for event, key_hash in zip(events, first, strict=True)
-            if key_hash in stored
+            if key_hash in stored and (line := line_of(event)) is not None
         )
         return [key_hash in stored for key_hash in first]
 
@@ -152,13 +154,13 @@ class SqlInbox:
 
 def _row(transaction: Transaction, event: Inbound, key_hash: bytes) -> dict[str, object]:
     key = transaction.keys[event.user]
-    past_the_queue = isinstance(event, StopRequested)
+    line = line_of(event)
     return {
         "key_hash": key_hash,
-        "line": None if past_the_queue else event.conversation,
+        "line": line,
         "person_id": key.id,
         "payload": key.seal(PAYLOAD, key_hash.hex(), event_text(event)),
-        "state": READY if past_the_queue else WAITING,
+        "state": READY if line is None else WAITING,
         "attempt": 0,
         "free_at": transaction.now,
         "stopping": False,

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from chatune_core.messages import UserId, WorkspaceId
+from chatune_core.messages import UserId, WorkspaceId, line_of
 from chatune_core.outcomes import (
+    Announced,
     AnswerCorrected,
     AnswerRated,
     Audited,
@@ -60,9 +61,9 @@ class SqlLedger:
     async def commit(self, lease: EventLease, outcome: Outcome) -> bool:
         """See Ledger.commit."""
         commit = _Commit(self._keyring.hashed(lease.event.key), lease, outcome)
-        lines = {lease.event.conversation}
-        if outcome.reply is not None:
-            lines.add(outcome.reply.conversation)
+        lines: set[str] = {reply.conversation for reply in outcome.replies}
+        if (line := line_of(lease.event)) is not None:
+            lines.add(line)
         committed = await self._writer.change(self._commit_all, commit, _users(outcome), lines)
         workspaces = _workspaces(outcome)
         if committed and workspaces:
@@ -81,7 +82,8 @@ class SqlLedger:
         for commit in commits:
             if commit.key_hash in left:
                 left.remove(commit.key_hash)
-                transaction.inbox_lines.add(commit.lease.event.conversation)
+                if (line := line_of(commit.lease.event)) is not None:
+                    transaction.inbox_lines.add(line)
                 outcomes.append(commit.outcome)
         self._record(transaction, outcomes)
         return self._have_ended(transaction, commits, ended)
@@ -99,11 +101,13 @@ class SqlLedger:
                         sweep(transaction, effect)
                     case Audited(entry=entry):
                         transaction.entries.append(entry)
+                    case Announced():
+                        pass  # it is among the replies
                     case _:
                         rows.add(effect)
-            if outcome.reply is not None:
-                rows.answer(outcome.reply)
-                transaction.outbox_lines.add(outcome.reply.conversation)
+            for reply in outcome.replies:
+                rows.answer(reply)
+                transaction.outbox_lines.add(reply.conversation)
         self._effects.write(transaction.connection, rows)
 
     def _end_all(self, transaction: Transaction, commits: Sequence[_Commit]) -> set[bytes]:
@@ -135,7 +139,7 @@ def _workspaces(outcome: Outcome) -> list[WorkspaceId]:
 
 
 def _users(outcome: Outcome) -> set[UserId]:
-    users = {outcome.reply.user} if outcome.reply is not None else set()
+    users = {reply.user for reply in outcome.replies}
     for effect in outcome.effects:
         match effect:
             case TurnSaid(turn=turn) | TurnReplaced(turn=turn):
@@ -149,7 +153,7 @@ def _users(outcome: Outcome) -> set[UserId]:
                 users.add(user)
             case ConversationReset() | MessageErased() | WorkspaceErased():
                 pass
-            case ModelChosen() | Audited():
+            case ModelChosen() | Audited() | Announced():
                 pass
             case _:
                 assert_never(effect)

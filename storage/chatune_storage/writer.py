@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from chatune_core.errors import RetryLater
-from chatune_core.messages import ConversationId, UserId
+from chatune_core.messages import UserId
 from chatune_core.outcomes import AuditEntry
 from chatune_storage.audit_chain import AuditChain
 from chatune_storage.audit_rows import append
@@ -55,7 +55,7 @@ class _Job:
     apply: Apply[Any, Any]
     unit: Any
     users: tuple[UserId, ...]
-    lines: tuple[ConversationId, ...]
+    lines: tuple[str, ...]
     claims: bool
 
 
@@ -84,7 +84,7 @@ class Writer:
         apply: Apply[Unit, Result],
         unit: Unit,
         users: Iterable[UserId] = (),
-        lines: Iterable[ConversationId] = (),
+        lines: Iterable[str] = (),
     ) -> Result:
         """Apply a change that needs the keys of `users` and may alter who is first in `lines`."""
         job = _Job(apply, unit, tuple(users), tuple(lines), claims=False)

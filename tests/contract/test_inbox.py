@@ -18,6 +18,7 @@ from chatune_core.messages import (
     MessageDeleted,
     MessageEdited,
     MessageKey,
+    MessagePosted,
     MessageReceived,
     ReactionChanged,
     WorkspaceId,
@@ -53,6 +54,10 @@ EVENTS: list[Inbound] = [
         (("better", "é\ud800"), ("why", "")), "token",
     ),
     BotRemoved(EventKey("test:1"), ROOM, ANN, AT, WorkspaceId("test:T1"), "token"),
+    MessagePosted(
+        EventKey("test:1"), ROOM, ANN, AT, MESSAGE, "é\ud800", "Ann", (Attachment("a", "b", 3, "c"),),
+        ("a title",), ("test:admin",), age_gated=True, via="token",
+    ),
     stop("1"),
 ]  # fmt: skip
 
@@ -357,3 +362,17 @@ async def test_an_erased_reply_holds_nobody_up(stores: Stores) -> None:
     await stores.personal_data.erase(ANN)
 
     assert keys(await stores.inbox.lease(5)) == ["2"]
+
+
+async def test_what_is_watched_waits_for_no_answer_but_for_what_was_posted_before(
+    stores: Stores,
+) -> None:
+    await stores.inbox.put(said("1"))
+    for key in ("2", "3"):
+        await stores.inbox.put(MessagePosted(EventKey(f"test:{key}"), ROOM, BEN, AT, MESSAGE, "hi"))
+
+    asked, posted = await stores.inbox.lease(5)
+    await stores.ledger.commit(posted, Outcome())
+
+    assert keys([asked, posted]) == ["1", "2"]
+    assert keys(await stores.inbox.lease(5)) == ["3"]

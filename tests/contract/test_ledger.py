@@ -1,12 +1,14 @@
 """Ledger: all of an outcome or nothing of it, once."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import anyio
 import pytest
 
-from chatune_core.messages import ConversationId, UserId
+from chatune_core.messages import ConversationId, MessageKey, UserId
 from chatune_core.outcomes import (
+    Announced,
     AnswerCorrected,
     AnswerRated,
     Audited,
@@ -247,3 +249,15 @@ async def test_the_last_choice_of_a_model_counts(stores: Stores) -> None:
 
     assert await stores.history.chosen_model(ROOM) == "large"
     assert await stores.history.chosen_model(OTHER_ROOM) is None
+
+
+async def test_what_is_announced_is_sent_beside_the_reply_and_alone(stores: Stores) -> None:
+    card = reply("1:card", "a card", OTHER_ROOM, BEN)
+    await handle(stores, said("1"), Announced(card), answer=reply("1"))
+    assert [lease.reply for lease in await stores.outbox.lease(5)] == [reply("1"), card]
+
+    aside = ConversationId("test:aside")
+    warning = replace(reply("2:warning", room=aside), replaces=MessageKey("m1"))
+    await handle(stores, elsewhere("2"), Announced(warning))
+
+    assert [lease.reply for lease in await stores.outbox.lease(5)] == [warning]

@@ -1,4 +1,4 @@
-"""Queues in memory: one line per conversation, claims that run out, no scanning."""
+"""Queues in memory: one at a time in each line, claims that run out, no scanning."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from typing import Any, Generic, TypeVar
 
-from chatune_core.messages import ConversationId, EventKey
+from chatune_core.messages import EventKey
 
 Item = TypeVar("Item")
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
@@ -23,19 +23,17 @@ class Entry(Generic[Item]):
     ended = False
     free_at = _ALWAYS
 
-    def __init__(
-        self, seq: int, key: EventKey, conversation: ConversationId | None, item: Item
-    ) -> None:
+    def __init__(self, seq: int, key: EventKey, line: str | None, item: Item) -> None:
         self.seq = seq
         self.key = key
-        self.conversation = conversation
+        self.line = line
         self.item = item
 
 
 class ClaimQueue(Generic[Item]):
-    """Items by key, claimed oldest first, one at a time within a conversation.
+    """Items by key, claimed oldest first, one at a time within a line.
 
-    An item without a conversation neither waits for others nor holds them up. Ended items are
+    An item without a line neither waits for others nor holds them up. Ended items are
     forgotten; of their keys the newest 100,000 to 200,000 are kept, so that a repeat is known.
     """
 
@@ -45,13 +43,13 @@ class ClaimQueue(Generic[Item]):
         lease_for: timedelta,
         behind: "ClaimQueue[Any] | None" = None,
     ) -> None:
-        """Let no item go while `behind` has an open one of the same conversation."""
+        """Let no item go while `behind` has an open one of the same line."""
         self._behind = behind
-        self._held: dict[ConversationId, Entry[Item]] = {}
+        self._held: dict[str, Entry[Item]] = {}
         self._now, self._lease_for = now, lease_for
         self._seq = 0
         self._open: dict[EventKey, Entry[Item]] = {}
-        self._lines: dict[ConversationId, deque[Entry[Item]]] = {}
+        self._lines: dict[str, deque[Entry[Item]]] = {}
         self._ready: list[tuple[int, Entry[Item]]] = []
         # Every claim lasts equally long, so claims run out in the order in which they were made.
         self._claims: deque[tuple[datetime, Entry[Item]]] = deque()
@@ -59,18 +57,18 @@ class ClaimQueue(Generic[Item]):
         self._ended: dict[EventKey, int] = {}
         self._ended_before: dict[EventKey, int] = {}
 
-    def add(self, key: EventKey, conversation: ConversationId | None, item: Item) -> bool:
+    def add(self, key: EventKey, line: str | None, item: Item) -> bool:
         """Store the item; False if its key was seen before."""
         if key in self._open or key in self._ended or key in self._ended_before:
             return False
         self._seq = seq = self._seq + 1
-        entry = self._open[key] = Entry(seq, key, conversation, item)
-        if conversation is not None:
-            line = self._lines.get(conversation)
-            if line is not None:
-                line.append(entry)
+        entry = self._open[key] = Entry(seq, key, line, item)
+        if line is not None:
+            before = self._lines.get(line)
+            if before is not None:
+                before.append(entry)
                 return True
-            self._lines[conversation] = deque((entry,))
+            self._lines[line] = deque((entry,))
         heappush(self._ready, (seq, entry))
         return True
 
@@ -108,10 +106,10 @@ class ClaimQueue(Generic[Item]):
         """Return the open entry of the item, claimed or not."""
         return self._open.get(key)
 
-    def head(self, conversation: ConversationId) -> Entry[Item] | None:
-        """Return the oldest unfinished item of the conversation."""
-        line = self._lines.get(conversation)
-        return line[0] if line else None
+    def head(self, line: str) -> Entry[Item] | None:
+        """Return the oldest unfinished item of the line."""
+        waiting = self._lines.get(line)
+        return waiting[0] if waiting else None
 
     def extend(self, entry: Entry[Item]) -> None:
         """Make the claim last for the whole lease time again."""
@@ -125,7 +123,7 @@ class ClaimQueue(Generic[Item]):
         heappush(self._resting, (entry.free_at, entry.seq, entry))
 
     def end(self, entry: Entry[Item]) -> None:
-        """Forget the item, let the next of its conversation go, keep the key."""
+        """Forget the item, let the next of its line go, keep the key."""
         self._close(entry, entry.attempt)
 
     def ended_by(self, key: EventKey, attempt: int) -> bool:
@@ -144,7 +142,7 @@ class ClaimQueue(Generic[Item]):
         return (entry.item for entry in self._open.values())
 
     def _must_wait(self, entry: Entry[Item]) -> bool:
-        line = entry.conversation
+        line = entry.line
         if line is None or self._behind is None or self._behind.head(line) is None:
             return False
         self._held[line] = entry
@@ -173,9 +171,9 @@ class ClaimQueue(Generic[Item]):
         if len(self._ended) >= _KEYS_KEPT:
             self._ended_before, self._ended = self._ended, {}
         self._ended[entry.key] = attempt
-        if entry.conversation is None:
+        if entry.line is None:
             return
-        line = self._lines[entry.conversation]
+        line = self._lines[entry.line]
         if line[0] is not entry:
             line.remove(entry)
             return
@@ -183,4 +181,4 @@ class ClaimQueue(Generic[Item]):
         if line:
             heappush(self._ready, (line[0].seq, line[0]))
         else:
-            del self._lines[entry.conversation]
+            del self._lines[entry.line]

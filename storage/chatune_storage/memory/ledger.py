@@ -1,7 +1,7 @@
 """The ledger in memory."""
 
 from chatune_core.messages import Inbound, Reply
-from chatune_core.outcomes import Audited, Effect, Outcome, WorkspaceErased
+from chatune_core.outcomes import Announced, Audited, Effect, Outcome, WorkspaceErased
 from chatune_core.ports import EventLease
 from chatune_storage.memory.claims import ClaimQueue
 from chatune_storage.memory.erasure import Erasure
@@ -32,8 +32,7 @@ class MemoryLedger:
         self._inbox.end(entry)
         for effect in outcome.effects:
             self._apply(effect)
-        reply = outcome.reply
-        if reply is not None:
+        for reply in outcome.replies:
             self._outbox.add(reply.answers, reply.conversation, reply)
         return True
 
@@ -43,5 +42,7 @@ class MemoryLedger:
                 self._erasure.erase_workspace(workspace)
             case Audited(entry=entry):
                 self._audit.add(entry)
+            case Announced():
+                pass  # it is among the replies
             case _:
                 self._records.apply(effect)

@@ -12,6 +12,7 @@ from chatune_core.messages import (
     Reply,
     StopRequested,
     UserId,
+    line_of,
 )
 from chatune_core.ports import EventLease, ReplyLease, Standing
 from chatune_storage.memory.claims import ClaimQueue
@@ -45,8 +46,7 @@ class MemoryInbox:
 
     async def put(self, event: Inbound) -> bool:
         """See Inbox.put."""
-        line = None if type(event) is StopRequested else event.conversation
-        return self._queue.add(event.key, line, event)
+        return self._queue.add(event.key, line_of(event), event)
 
     async def lease(self, limit: int) -> Sequence[EventLease]:
         """See Inbox.lease."""

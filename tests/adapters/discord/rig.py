@@ -15,7 +15,15 @@ from chatune_adapters.testing.discord import Channel, DiscordServer, Guild, Mess
 from chatune_core.commands import CommandTable
 from chatune_core.errors import RetryLater
 from chatune_core.forms import Form
-from chatune_core.messages import Button, EventKey, File, Inbound, MessageReceived, Reply
+from chatune_core.messages import (
+    Button,
+    ConversationId,
+    EventKey,
+    File,
+    Inbound,
+    MessageReceived,
+    Reply,
+)
 from chatune_core.ports import KeyValues
 
 
@@ -55,8 +63,12 @@ class RecordingIntake:
         self.forms: dict[str, Form] = {}
         self.events: list[Inbound] = []
         self.outage = 0
+        self.watched: set[str] = set()
         self._keys: set[EventKey] = set()
         self._changed = anyio.Event()
+
+    def watches(self, conversation: ConversationId) -> bool:
+        return conversation in self.watched
 
     async def receive(self, event: Inbound) -> bool:
         await anyio.lowlevel.checkpoint()

@@ -14,7 +14,7 @@ from chatune_adapters.testing.slack import Channel, Message, SlackServer, Team, 
 from chatune_core.commands import Answer, CommandTable, command_from
 from chatune_core.errors import RetryLater
 from chatune_core.forms import Field, Form
-from chatune_core.messages import EventKey, Inbound, Reply
+from chatune_core.messages import ConversationId, EventKey, Inbound, Reply
 
 E = TypeVar("E")
 CORRECT = Form("correct", "Correct this answer", (Field("text", "What instead?", multiline=True),))
@@ -53,8 +53,12 @@ class RecordingIntake:
         self.forms: Mapping[str, Form] = {CORRECT.name: CORRECT}
         self.events: list[Inbound] = []
         self.refuse: list[RetryLater] = []
+        self.watched: set[str] = set()
         self._keys: set[EventKey] = set()
         self._changed = anyio.Event()
+
+    def watches(self, conversation: ConversationId) -> bool:
+        return conversation in self.watched
 
     async def receive(self, event: Inbound) -> bool:
         if self.refuse:
