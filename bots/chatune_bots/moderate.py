@@ -19,8 +19,8 @@ from chatune_bots.moderation_settings import GuardSection
 from chatune_bots.start import Start, start
 from chatune_core.errors import InvalidInput
 from chatune_core.messages import ConversationId
-from chatune_core.moderation.moderator import NOWHERE, Examined, Failing, Moderator, Said
-from chatune_core.moderation.verdicts import Category, Level, Role, Span, Verdict
+from chatune_core.moderation.moderator import Examined, Failing, Moderator, Said
+from chatune_core.moderation.verdicts import NOWHERE, Category, Level, Role, Span, Verdict
 from chatune_core.ports import Generator
 
 _MEANINGS: Mapping[Level, str] = {
@@ -146,7 +146,7 @@ def tell(line: str) -> None:
 def answer(examined: Examined) -> dict[str, object]:
     """Return the answer to one line of `--jsonl`. Spans are [start, end, rule] in characters."""
     spans = {(span.start, span.end, span.rule) for f in examined.findings for span in f.spans}
-    rules = dict.fromkeys(f.rule for f in examined.findings if f.rule != "model")
+    rules = dict.fromkeys(f.rule for f in examined.findings if not f.by_model)
     return {
         "scores": {category.value: score for category, score in _scores(examined).items()},
         "verdict": examined.verdict.level.value,

@@ -60,8 +60,9 @@ class Case:
 
     `conversation` is where it was said and `user` who said it. `text` is what was said, encrypted
     with that person's key at rest; "" when it was forgotten. `findings` are those that counted,
-    the worst first; `policy` and `model` name the versions that found them. `decided_by` is the
-    last moderator to decide, `first_decided_by` the one against whom was appealed.
+    the worst first; `policy` and `model` name the versions that found them. `shadow` says that
+    nothing was done because the policy only watched. `decided_by` is the last moderator to decide,
+    `first_decided_by` the one against whom was appealed.
     """
 
     id: CaseId
@@ -82,6 +83,7 @@ class Case:
     decided_at: datetime | None = None
     first_decided_by: UserId | None = None
     appeal: str = ""
+    shadow: bool = False
 
     @property
     def taken(self) -> Sequence[Taken]:

@@ -13,10 +13,15 @@ from chatune_core.messages import ConversationId, UserId
 from chatune_core.moderation.normalising import Normalised, normalised
 from chatune_core.moderation.policy import Policy
 from chatune_core.moderation.turns import Turns
-from chatune_core.moderation.verdicts import Category, Finding, Role, Verdict
+from chatune_core.moderation.verdicts import (
+    NOBODY,
+    NOWHERE,
+    Category,
+    Finding,
+    Role,
+    Verdict,
+)
 
-NOWHERE = ConversationId("")
-NOBODY = UserId("")
 SUREST = 0.999
 """The highest score that counts of a model; only a rule is sure, so 1 as a threshold is for rules."""
 _AGAIN = timedelta(seconds=15)
@@ -215,7 +220,7 @@ class Moderator:
             scored = await self._classifier.scores([plain[i] for i in meant], role)
             for i, scores in zip(meant, scored, strict=True):
                 found[i] += [
-                    Finding(category, min(score, SUREST), _MODEL)
+                    Finding(category, min(score, SUREST), _MODEL, by_model=True)
                     for category, score in scores.items()
                 ]
 

@@ -4,6 +4,13 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from chatune_core.messages import ConversationId, UserId
+
+NOWHERE = ConversationId("")
+NOBODY = UserId("")
+SURE = 1.0
+"""The score of a rule that is sure; the scores of models stay below it."""
+
 
 class Category(enum.Enum):
     """What a text may be guilty of."""
@@ -43,12 +50,25 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one rule or classifier found. `score` is from 0 to 1; a rule that is sure says 1."""
+    """What one rule or classifier found. `score` is from 0 to 1; a rule that is sure says 1.
+
+    `by_model` says that the score is a model's, which is held to other thresholds than a rule's.
+    `where` is what it was found in, "" for the text itself, else "name" or "picture 2", say; then
+    there are no spans, and `digest` is a keyed hash of that thing, by which it is known again.
+    """
 
     category: Category
     score: float
     rule: str
     spans: tuple[Span, ...] = ()
+    by_model: bool = False
+    where: str = ""
+    digest: str = ""
+
+    @property
+    def sure(self) -> bool:
+        """Return whether a rule is sure of it; a model never is."""
+        return not self.by_model and self.score >= SURE
 
 
 class Level(enum.Enum):

@@ -7,7 +7,7 @@ from chatune_core.moderation.images.frames import Clock, views_of
 from chatune_core.moderation.images.hashing import DenyList, hash_of
 from chatune_core.moderation.images.limits import ImageLimits, Refusal
 from chatune_core.moderation.policy import Thresholds
-from chatune_core.moderation.verdicts import Category, Finding
+from chatune_core.moderation.verdicts import SURE, Category, Finding
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -60,11 +60,12 @@ class ImageRule:
             category = self._denied.match(view) if self._denied is not None else None
             if category is not None:
                 denied.add(category)
-        explicit = [Finding(Category.SEXUAL, max(scores), "image:explicit")] if scores else []
-        unwanted = [
-            Finding(category, 1.0, "image:denied") for category in Category if category in denied
+        found = [
+            Finding(category, SURE, "image:denied") for category in Category if category in denied
         ]
-        return [*unwanted, *explicit, *refused]
+        if scores:
+            found.append(Finding(Category.SEXUAL, max(scores), "image:explicit", by_model=True))
+        return found + refused
 
 
 def entries_for(data: bytes, limits: ImageLimits | None = None) -> list[str]:

@@ -31,10 +31,16 @@ def test_the_classifier_fits_the_port() -> None:
 
 
 def test_every_picture_gets_its_score_however_low() -> None:
-    assert ImageRule(RedIsExplicit()).find(RED) == [Finding(Category.SEXUAL, 1.0, "image:explicit")]
-    assert ImageRule(RedIsExplicit()).find(BLUE) == [
-        Finding(Category.SEXUAL, 0.0, "image:explicit")
-    ]
+    [red], [blue] = ImageRule(RedIsExplicit()).find(RED), ImageRule(RedIsExplicit()).find(BLUE)
+
+    assert red == Finding(Category.SEXUAL, 1.0, "image:explicit", by_model=True)
+    assert blue == Finding(Category.SEXUAL, 0.0, "image:explicit", by_model=True)
+
+
+def test_a_model_is_never_sure_of_a_picture() -> None:
+    [explicit] = ImageRule(RedIsExplicit()).find(RED)
+
+    assert not explicit.sure
 
 
 def test_by_the_advised_thresholds_an_explicit_picture_is_acted_on_outside_age_gated_channels() -> (
