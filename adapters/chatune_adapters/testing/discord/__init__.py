@@ -11,12 +11,15 @@ from chatune_adapters.testing.discord.entities import (
     ChannelType,
     Edit,
     Guild,
+    Member,
     Message,
     MessageFlag,
+    Role,
     User,
 )
 from chatune_adapters.testing.discord.interactions import Callback, Interaction
 from chatune_adapters.testing.discord.limits import Limit
+from chatune_adapters.testing.discord.permissions import Permission
 from chatune_adapters.testing.discord.record import Connection, Request
 from chatune_adapters.testing.discord.server import DiscordServer
 from chatune_adapters.testing.discord.settings import Intent, Settings
@@ -33,9 +36,12 @@ __all__ = [
     "Intent",
     "Interaction",
     "Limit",
+    "Member",
     "Message",
     "MessageFlag",
+    "Permission",
     "Request",
+    "Role",
     "Settings",
     "User",
     "faults",

@@ -5,6 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from chatune_adapters.testing.discord.permissions import (
+    EVERYTHING,
+    NO_PERMISSION,
+    ORDINARY,
+    Permission,
+)
+
 Json = dict[str, Any]
 """A JSON object of the wire."""
 
@@ -42,23 +49,75 @@ NO_FLAGS = MessageFlag(0)
 
 @dataclass(eq=False, slots=True)
 class User:
-    """A person, or the bot. Clear `takes_dms` to refuse direct messages of the bot (50007)."""
+    """A person, or a bot.
+
+    Clear `takes_dms` to refuse direct messages of the bot (50007), set `blocks_bot` to refuse its
+    reactions (90001).
+    """
 
     id: int
     name: str
     bot: bool = False
     takes_dms: bool = True
+    blocks_bot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role of a guild; members with one `above_bot` are out of the bot's reach."""
+
+    id: int
+    name: str
+    permissions: int = NO_PERMISSION
+    above_bot: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Member:
+    """What a person is in one guild. `silenced_until` is when a time-out ends."""
+
+    user: User
+    nick: str | None = None
+    roles: list[Role] = field(default_factory=list)
+    silenced_until: datetime | None = None
 
 
 @dataclass(eq=False, slots=True)
 class Guild:
-    """A server in Discord's sense, with its channels and members."""
+    """A server in Discord's sense, with its channels and members.
+
+    Set `withheld` to take permissions away from the bot (50013); without it the bot may everything.
+    """
 
     id: int
     name: str
     owner: User = field(repr=False)
-    members: list[User] = field(repr=False)
+    members: list[Member] = field(repr=False)
     channels: list["Channel"] = field(default_factory=list, repr=False)
+    roles: list[Role] = field(default_factory=list, repr=False)
+    bot_role: int = 0
+    withheld: Permission = NO_PERMISSION
+
+    def member(self, user: User) -> Member | None:
+        """Return what `user` is here, if anything."""
+        return next((each for each in self.members if each.user is user), None)
+
+    @property
+    def bot_permissions(self) -> int:
+        """What the bot may do here."""
+        if not self.withheld:
+            return EVERYTHING
+        return EVERYTHING & ~self.withheld & ~Permission.ADMINISTRATOR
+
+    def permissions_of(self, member: Member) -> int:
+        """Return what a member may do here, time-outs aside."""
+        if member.user.bot:
+            return self.bot_permissions
+        granted = ORDINARY
+        for role in member.roles:
+            granted |= role.permissions
+        master = member.user is self.owner or granted & Permission.ADMINISTRATOR
+        return EVERYTHING if master else granted
 
 
 @dataclass(eq=False, slots=True)
@@ -66,6 +125,7 @@ class Channel:
     """A text channel, a thread or a direct message.
 
     Set `hidden` to take the bot's access away (50001), `read_only` to refuse its posts (50013).
+    `slow_mode_s` is how long a person waits between two messages.
     """
 
     id: int
@@ -81,6 +141,8 @@ class Channel:
     archived: bool = False
     hidden: bool = False
     read_only: bool = False
+    nsfw: bool = False
+    slow_mode_s: int = 0
     typing: list[datetime] = field(default_factory=list)
     """When the bot showed that it is typing."""
 
@@ -88,6 +150,10 @@ class Channel:
     def is_thread(self) -> bool:
         """Whether this is a thread."""
         return self.type in THREADS
+
+    def bot_may(self, permission: Permission) -> bool:
+        """Return whether the bot has `permission` here; in direct messages it has all."""
+        return self.guild is None or bool(self.guild.bot_permissions & permission)
 
 
 @dataclass(eq=False, slots=True)

@@ -42,6 +42,7 @@ _FORBIDDEN = {
     50005: "Cannot edit a message authored by another user",
     50007: "Cannot send messages to this user",
     50013: "Missing Permissions",
+    90001: "Reaction was blocked",
 }
 _BAD = {
     30032: "Maximum number of application commands reached",

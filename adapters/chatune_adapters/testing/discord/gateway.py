@@ -164,7 +164,8 @@ class Gateway:
         session.append("READY", ready)
         if Intent.GUILDS in session.intents:
             for guild in guilds:
-                members = guild.members if Intent.GUILD_MEMBERS in session.intents else [world.bot]
+                everyone = Intent.GUILD_MEMBERS in session.intents
+                members = [m for m in guild.members if everyone or m.user is world.bot]
                 session.append("GUILD_CREATE", wire.guild_json(guild, members))
         self._forget_old()
         self.sessions[session.id] = session
@@ -220,14 +221,14 @@ class Gateway:
         wanted = {int(id) for id in (ids if isinstance(ids, list) else [ids])}
         prefix = str(asked.get("query") or "")
         chosen = [
-            user
-            for user in guild.members
-            if (user.id in wanted if wanted else user.name.startswith(prefix))
+            member
+            for member in guild.members
+            if (member.user.id in wanted if wanted else member.user.name.startswith(prefix))
         ]
         limit = int(asked.get("limit") or 0)
         body = {
             "guild_id": str(guild.id),
-            "members": [wire.full_member_json(user, guild) for user in chosen[: limit or None]],
+            "members": [wire.full_member_json(member, guild) for member in chosen[: limit or None]],
             "chunk_index": 0,
             "chunk_count": 1,
             "not_found": [],

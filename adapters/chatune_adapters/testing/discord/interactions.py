@@ -12,6 +12,7 @@ from chatune_adapters.testing.discord.composing import compose, revise
 from chatune_adapters.testing.discord.entities import (
     Channel,
     Json,
+    Member,
     Message,
     MessageFlag,
     User,
@@ -146,7 +147,7 @@ class Interactions:
             "token": interaction.token,
             "version": 1,
             "locale": "en-US",
-            "app_permissions": wire.EVERYTHING,
+            "app_permissions": _app_permissions(channel),
             "entitlements": [],
             "authorizing_integration_owners": {},
             "attachment_size_limit": self._world.settings.attachment_bytes,
@@ -160,7 +161,9 @@ class Interactions:
             "guild_id": str(channel.guild.id),
             "guild_locale": "en-US",
             "guild": wire.partial_guild_json(channel.guild),
-            "member": wire.full_member_json(user, channel.guild),
+            "member": wire.full_member_json(
+                channel.guild.member(user) or Member(user), channel.guild
+            ),
         }
 
     # the first answer
@@ -283,6 +286,10 @@ class Interactions:
     def delete(self, token: str, id: str) -> None:
         """Delete a message of the interaction."""
         self._world.remove(self._made(self._open(token), id))
+
+
+def _app_permissions(channel: Channel) -> str:
+    return str(channel.guild.bot_permissions) if channel.guild else wire.EVERYTHING
 
 
 def _source(interaction: Interaction) -> Message:

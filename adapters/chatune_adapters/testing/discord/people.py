@@ -16,6 +16,7 @@ from chatune_adapters.testing.discord.entities import (
     flat,
 )
 from chatune_adapters.testing.discord.interactions import Interaction, Interactions, Kind
+from chatune_adapters.testing.discord.permissions import Permission
 from chatune_adapters.testing.discord.validation import BUTTON, CONTENT_CHARS, TEXT_INPUT
 from chatune_adapters.testing.discord.world import World
 
@@ -43,19 +44,41 @@ class People:
         attachments: Sequence[Upload] = (),
         reply_to: Message | None = None,
     ) -> Message:
-        """Post a message of `user`; at most 2,000 characters, as for the bot."""
+        """Post a message of `user`; at most 2,000 characters, as for the bot.
+
+        Raises:
+            PermissionError: a time-out or slow mode keeps them from writing.
+        """
         if len(content) > CONTENT_CHARS:
             raise ValueError(
                 f"a person says at most {CONTENT_CHARS} characters, not {len(content)}"
             )
         if channel.type is ChannelType.DM and user not in channel.people:
             raise ValueError(f"{user.name!r} has no part in this direct message")
+        self._check_not_silenced(user, channel)
+        self._check_slow_mode(user, channel)
         message = self._world.draft(channel, user, content)
         message.reply_to = reply_to
         message.attachments = self._attach(channel, attachments)
         self._world.post(message)
         await anyio.lowlevel.checkpoint()
         return message
+
+    def _check_not_silenced(self, user: User, channel: Channel) -> None:
+        member = channel.guild.member(user) if channel.guild is not None else None
+        until = member.silenced_until if member is not None else None
+        if until is not None and until > self._world.now():
+            raise PermissionError(f"{user.name!r} is timed out until {until}")
+
+    def _check_slow_mode(self, user: User, channel: Channel) -> None:
+        member = channel.guild.member(user) if channel.guild is not None else None
+        if not channel.slow_mode_s or channel.guild is None or member is None or user.bot:
+            return
+        if channel.guild.permissions_of(member) & Permission.BYPASS_SLOWMODE:
+            return
+        said = [message.at for message in channel.messages.values() if message.author is user]
+        if said and (self._world.now() - max(said)).total_seconds() < channel.slow_mode_s:
+            raise PermissionError(f"{user.name!r} has to wait: slow mode")
 
     def upload(self, channel: Channel, file: Upload) -> Attachment:
         """Keep a file that a person gives to a command's option."""
@@ -70,13 +93,23 @@ class People:
         self._world.change(message, content=content)
         await anyio.lowlevel.checkpoint()
 
+    async def preview_links(self, message: Message, *embeds: Json) -> None:
+        """Let Discord add what links of the message lead to, as it does after a moment."""
+        self._world.preview(message, list(embeds))
+        await anyio.lowlevel.checkpoint()
+
     async def delete(self, message: Message) -> None:
         """Delete a message."""
         self._world.remove(message)
         await anyio.lowlevel.checkpoint()
 
     async def react(self, user: User, message: Message, emoji: str) -> None:
-        """Add a reaction; `emoji` is a character, or `name:id`."""
+        """Add a reaction; `emoji` is a character, or `name:id`.
+
+        Raises:
+            PermissionError: a time-out keeps them from it.
+        """
+        self._check_not_silenced(user, message.channel)
         self._world.react(message, user, emoji)
         await anyio.lowlevel.checkpoint()
 
@@ -96,8 +129,10 @@ class People:
 
         Raises:
             LookupError: it is not registered there.
+            PermissionError: a time-out keeps them from it.
             ValueError: the options do not fit what was registered.
         """
+        self._check_not_silenced(user, channel)
         top, *path = name.split()
         command = self._commands.find(channel.guild, top, CHAT)
         data = fill(command, path, dict(options or {}))

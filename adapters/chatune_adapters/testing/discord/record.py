@@ -20,6 +20,8 @@ class Request:
     answered_at: float | None = None
     fault: str | None = None
     """The fault that met it, if any."""
+    reason: str | None = None
+    """What it says for the audit log."""
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 import anyio
 from aiohttp import web
@@ -29,6 +30,7 @@ from chatune_adapters.testing.discord.limits import Limits
 from chatune_adapters.testing.discord.record import Request
 
 API = "/api/v10"
+REASON_CHARS = 512
 MAJOR = ("channel_id", "guild_id", "webhook_id", "webhook_token")
 """The parameters of a path that have limits of their own."""
 VIA = {"Via": "1.1 loopback"}
@@ -107,6 +109,7 @@ class Rest:
             )
             self.log.append(entry)
             try:
+                entry.reason = _reason(request)
                 form = await read_form(request)
                 entry.body = form.body
                 response = await self._answer(route, request, form, entry)
@@ -166,6 +169,21 @@ class Rest:
 
     def _accepted(self) -> set[str]:
         return {f"Bot {token}" for token in self.tokens}
+
+
+def _reason(request: web.Request) -> str | None:
+    """Return what goes into the audit log: percent-encoded, of at most 512 characters."""
+    told = request.headers.get("X-Audit-Log-Reason")
+    if told is None:
+        return None
+    reason = unquote(told)
+    if not reason.strip() or len(reason) > REASON_CHARS:
+        raise invalid_form(
+            "X-Audit-Log-Reason",
+            code="BASE_TYPE_BAD_LENGTH",
+            message=f"Must be between 1 and {REASON_CHARS} in length.",
+        )
+    return reason
 
 
 def _spoilt(response: web.Response, fault: Fault | None) -> web.Response | None:

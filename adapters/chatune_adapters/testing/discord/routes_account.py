@@ -42,7 +42,8 @@ class _Account:
 
     def guilds(self, call: Call) -> list[Json]:
         shown = [
-            wire.partial_guild_json(guild) | {"owner": False, "permissions": wire.EVERYTHING}
+            wire.partial_guild_json(guild)
+            | {"owner": False, "permissions": str(guild.bot_permissions)}
             for guild in sorted(self._world.guilds.values(), key=lambda guild: guild.id)
         ]
         before, after = call.query_id("before"), call.query_id("after")
@@ -118,16 +119,16 @@ class _Account:
 
     def members(self, call: Call) -> list[Json]:
         guild, after = self._guild(call), call.query_id("after") or 0
-        members = sorted((u for u in guild.members if u.id > after), key=lambda user: user.id)
+        members = sorted(
+            (member for member in guild.members if member.user.id > after),
+            key=lambda member: member.user.id,
+        )
         limit = call.query_id("limit") or 1
-        return [wire.full_member_json(user, guild) for user in members[:limit]]
+        return [wire.full_member_json(member, guild) for member in members[:limit]]
 
     def member(self, call: Call) -> Json:
-        guild, id = self._guild(call), call.id("user_id")
-        for user in guild.members:
-            if user.id == id:
-                return wire.full_member_json(user, guild)
-        raise refusal(10007)
+        guild = self._guild(call)
+        return wire.full_member_json(self._world.member(guild, call.id("user_id")), guild)
 
     def roles(self, call: Call) -> list[Json]:
-        return list(wire.guild_json(self._guild(call), [])["roles"])
+        return wire.roles_json(self._guild(call))

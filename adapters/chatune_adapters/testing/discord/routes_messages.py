@@ -10,6 +10,7 @@ from chatune_adapters.testing.discord.entities import (
     MessageFlag,
 )
 from chatune_adapters.testing.discord.errors import invalid_form, refusal
+from chatune_adapters.testing.discord.permissions import Permission
 from chatune_adapters.testing.discord.rest import Call, Route
 from chatune_adapters.testing.discord.settings import Intent
 from chatune_adapters.testing.discord.world import World
@@ -47,6 +48,8 @@ class _Messages:
         channel = self._channel(call)
         if channel.read_only:
             raise refusal(50013)
+        in_thread, outside = Permission.SEND_MESSAGES_IN_THREADS, Permission.SEND_MESSAGES
+        self._world.check_may(channel, in_thread if channel.is_thread else outside)
         if channel.type is ChannelType.DM and not all(user.takes_dms for user in channel.people):
             raise refusal(50007)
         return channel
@@ -66,6 +69,12 @@ class _Messages:
         exempt = events.content_is_exempt(placed, bot)
         return body if granted or exempt else wire.without_content(body)
 
+    def _listed(self, message: Message) -> Json:
+        body = self._shown(message)
+        if not self._world.settings.nonces_in_history:
+            body.pop("nonce", None)
+        return body
+
     def channel(self, call: Call) -> Json:
         return wire.channel_json(self._channel(call))
 
@@ -74,6 +83,8 @@ class _Messages:
 
     def listed(self, call: Call) -> list[Json]:
         channel = self._channel(call)
+        if not channel.bot_may(Permission.READ_MESSAGE_HISTORY):
+            return []
         asked = call.query_id("limit")
         limit = PAGE if asked is None else asked
         if not 1 <= limit <= PAGE_MOST:
@@ -88,7 +99,7 @@ class _Messages:
             if message.deleted_at is None and not message.ephemeral
         ]
         chosen = _page(there, limit, call)
-        return [self._shown(message) for message in reversed(chosen)]
+        return [self._listed(message) for message in reversed(chosen)]
 
     def post(self, call: Call) -> Json:
         channel, body = self._writable(call), call.form.fields
@@ -97,6 +108,8 @@ class _Messages:
             earlier = self._world.sent_before(channel, str(nonce))
             if earlier is not None:
                 return wire.message_json(earlier, self._world.bot)
+        if call.form.files:
+            self._world.check_may(channel, Permission.ATTACH_FILES)
         message = compose(self._world, call.cdn, channel, call.form)
         message.flags &= ~MessageFlag.EPHEMERAL
         self._world.post(message)
@@ -118,20 +131,27 @@ class _Messages:
         if message.author is not self._world.bot:
             if channel.type is ChannelType.DM:
                 raise refusal(50003)
-            if channel.read_only:
-                raise refusal(50013)
+            self._world.check_may(channel, Permission.MANAGE_MESSAGES)
         self._world.remove(message)
 
     def react(self, call: Call) -> None:
-        message = self._message(call, self._writable(call))
-        self._world.react(message, self._world.bot, call.params["emoji"])
+        channel = self._writable(call)
+        message, emoji = self._message(call, channel), call.params["emoji"]
+        self._world.check_may(channel, Permission.READ_MESSAGE_HISTORY)
+        if emoji not in message.reactions:
+            self._world.check_may(channel, Permission.ADD_REACTIONS)
+        if message.author.blocks_bot:
+            raise refusal(90001)
+        self._world.react(message, self._world.bot, emoji)
 
     def unreact(self, call: Call) -> None:
         message = self._message(call, self._channel(call))
         self._world.unreact(message, self._world.bot, call.params["emoji"])
 
     def unreact_other(self, call: Call) -> None:
-        message = self._message(call, self._writable(call))
+        channel = self._channel(call)
+        message = self._message(call, channel)
+        self._world.check_may(channel, Permission.MANAGE_MESSAGES)
         user = self._world.users.get(call.id("user_id"))
         if user is None:
             raise refusal(10013)

@@ -4,9 +4,8 @@ from chatune_adapters.testing.discord import wire
 from chatune_adapters.testing.discord.entities import THREADS, Channel, ChannelType, Json, Message
 from chatune_adapters.testing.discord.errors import invalid_form, refusal
 from chatune_adapters.testing.discord.rest import Call, Route
+from chatune_adapters.testing.discord.shapes import channel_name
 from chatune_adapters.testing.discord.world import World
-
-NAME_CHARS = 100
 
 
 def thread_routes(world: World) -> list[Route]:
@@ -16,7 +15,6 @@ def thread_routes(world: World) -> list[Route]:
     return [
         Route("POST", here + "/threads", threads.start),
         Route("POST", here + "/messages/{message_id}/threads", threads.start_under),
-        Route("PATCH", here, threads.change),
         Route("PUT", here + "/thread-members/@me", threads.join),
         Route("DELETE", here + "/thread-members/@me", threads.leave),
         Route("GET", here + "/thread-members", threads.members),
@@ -46,7 +44,7 @@ class _Threads:
             raise refusal(50003)
         if parent.read_only:
             raise refusal(50013)
-        name = _thread_name(call.form.fields.get("name"))
+        name = channel_name(call.form.fields.get("name"))
         bot = self._world.bot
         thread = self._world.add_thread(parent, name, bot, starter=starter, type=kind)
         return wire.channel_json(thread) | {"member": wire.thread_member_json(thread, bot)}
@@ -57,13 +55,6 @@ class _Threads:
             raise refusal(50003)
         return thread
 
-    def change(self, call: Call) -> Json:
-        thread, body = self._thread(call), call.form.fields
-        name = _thread_name(body["name"]) if "name" in body else None
-        archived = None if body.get("archived") is None else bool(body["archived"])
-        self._world.change_thread(thread, name=name, archived=archived)
-        return wire.channel_json(thread)
-
     def join(self, call: Call) -> None:
         self._world.join_thread(self._thread(call), self._world.bot)
 
@@ -73,13 +64,3 @@ class _Threads:
     def members(self, call: Call) -> list[Json]:
         thread = self._thread(call)
         return [wire.thread_member_json(thread, user) for user in thread.people]
-
-
-def _thread_name(name: object) -> str:
-    if not isinstance(name, str) or not 1 <= len(name) <= NAME_CHARS:
-        raise invalid_form(
-            "name",
-            code="BASE_TYPE_BAD_LENGTH",
-            message=f"Must be between 1 and {NAME_CHARS} in length.",
-        )
-    return name

@@ -1,8 +1,9 @@
 """A Discord on loopback: the whole of it, behind one object."""
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 import anyio
 from aiohttp import web
@@ -13,7 +14,9 @@ from chatune_adapters.testing.discord.entities import (
     ChannelType,
     Guild,
     Json,
+    Member,
     Message,
+    Role,
     User,
 )
 from chatune_adapters.testing.discord.faults import Faults
@@ -26,6 +29,7 @@ from chatune_adapters.testing.discord.rest import API, Rest, Route
 from chatune_adapters.testing.discord.routes_account import account_routes
 from chatune_adapters.testing.discord.routes_commands import command_routes, interaction_routes
 from chatune_adapters.testing.discord.routes_messages import message_routes
+from chatune_adapters.testing.discord.routes_moderation import moderation_routes
 from chatune_adapters.testing.discord.routes_threads import thread_routes
 from chatune_adapters.testing.discord.settings import Settings
 from chatune_adapters.testing.discord.world import World
@@ -98,6 +102,7 @@ class DiscordServer(People):
             *account_routes(self._world, lambda: self.gateway_url),
             *message_routes(self._world),
             *thread_routes(self._world),
+            *moderation_routes(self._world),
             *command_routes(self._world, self._commands),
             *interaction_routes(self._world, self._interactions),
         ]
@@ -139,13 +144,51 @@ class DiscordServer(People):
         """Remove the bot from the guild; its messages stay in the record."""
         self._world.remove_bot(guild)
 
-    def add_channel(self, guild: Guild, name: str) -> Channel:
-        """Add a text channel."""
-        return self._world.add_channel(guild, name)
+    def add_channel(self, guild: Guild, name: str, *, nsfw: bool = False) -> Channel:
+        """Add a text channel; one that is `nsfw` lets adults alone in."""
+        return self._world.add_channel(guild, name, nsfw=nsfw)
 
-    def add_user(self, name: str) -> User:
-        """Add a person, a member of every guild."""
-        return self._world.add_user(name)
+    def change_channel(
+        self,
+        channel: Channel,
+        *,
+        name: str | None = None,
+        nsfw: bool | None = None,
+        slow_mode_s: int | None = None,
+    ) -> None:
+        """Let an administrator change what is given of a channel."""
+        self._world.change_channel(channel, name=name, nsfw=nsfw, slow_mode_s=slow_mode_s)
+
+    def add_user(self, name: str, *, bot: bool = False) -> User:
+        """Add a person (or another bot), a member of every guild."""
+        return self._world.add_user(name, bot=bot)
+
+    def add_role(
+        self, guild: Guild, name: str, permissions: int = 0, *, above_bot: bool = False
+    ) -> Role:
+        """Add a role, below the bot's own or above it."""
+        return self._world.add_role(guild, name, permissions, above_bot=above_bot)
+
+    def change_member(
+        self,
+        guild: Guild,
+        user: User,
+        *,
+        nick: str | None = None,
+        roles: Sequence[Role] | None = None,
+        silenced_until: datetime | None = None,
+    ) -> Member:
+        """Let an administrator change what is given of a member; return the member."""
+        member = self._world.member(guild, user.id)
+        member.nick = member.nick if nick is None else nick
+        member.roles = member.roles if roles is None else list(roles)
+        member.silenced_until = silenced_until or member.silenced_until
+        self._world.change_member(guild, member)
+        return member
+
+    def remove_member(self, guild: Guild, user: User) -> None:
+        """Let a person leave the guild."""
+        self._world.remove_member(guild, self._world.member(guild, user.id))
 
     def add_thread(
         self,

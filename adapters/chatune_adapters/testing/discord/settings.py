@@ -49,6 +49,8 @@ class Settings:
     session_lives: timedelta = timedelta(minutes=5)
     """How long a session without a socket can be resumed."""
     nonce_lives: timedelta = timedelta(minutes=5)
+    nonces_in_history: bool = True
+    """Whether messages that are listed carry their nonce; Discord documents neither."""
     first_response_within: timedelta = timedelta(seconds=3)
     interaction_lives: timedelta = timedelta(minutes=15)
     attachment_bytes: int = 10 * 1024 * 1024

@@ -34,6 +34,8 @@ _EMBED: dict[str, tuple[type, ...]] = {
     "fields": (list,),
 }
 
+NAME_CHARS = 100
+
 
 def check_message_shape(body: Json) -> None:
     """Raise the form error for the first field of a message that has a wrong type."""
@@ -87,6 +89,17 @@ def snowflake(body: Json, name: str, *path: str | int) -> int:
     raise invalid_form(
         *path, name, code="NUMBER_TYPE_COERCE", message=f'Value "{value}" is not snowflake.'
     )
+
+
+def channel_name(name: object) -> str:
+    """Return what a channel or thread is to be called, or raise."""
+    if not isinstance(name, str) or not 1 <= len(name) <= NAME_CHARS:
+        raise invalid_form(
+            "name",
+            code="BASE_TYPE_BAD_LENGTH",
+            message=f"Must be between 1 and {NAME_CHARS} in length.",
+        )
+    return name
 
 
 def _typed(body: Json, kinds: dict[str, tuple[type, ...]], *path: str | int) -> None:

@@ -9,13 +9,17 @@ from chatune_adapters.testing.discord.entities import (
     ChannelType,
     Guild,
     Json,
+    Member,
     Message,
+    Role,
     User,
 )
+from chatune_adapters.testing.discord.permissions import EVERYTHING as EVERY_BIT
+from chatune_adapters.testing.discord.permissions import ORDINARY
 from chatune_adapters.testing.discord.snowflakes import time_of
 
-EVERYTHING = str((1 << 53) - 1)
-"""Permissions of everyone; what the bot may not do is set on the channel."""
+EVERYTHING = str(EVERY_BIT)
+"""Every permission, as Discord writes them."""
 
 
 def stamp(at: datetime | None) -> str | None:
@@ -36,24 +40,25 @@ def user_json(user: User) -> Json:
     }
 
 
-def member_json(user: User, guild: Guild) -> Json:
+def member_json(member: Member, guild: Guild) -> Json:
     """Return a member object without its user, as messages carry it."""
     return {
-        "roles": [],
-        "nick": None,
+        "roles": [str(role.id) for role in member.roles],
+        "nick": member.nick,
         "avatar": None,
         "joined_at": stamp(time_of(guild.id)),
         "deaf": False,
         "mute": False,
         "flags": 0,
         "pending": False,
-        "permissions": EVERYTHING,
+        "permissions": str(guild.permissions_of(member)),
+        "communication_disabled_until": stamp(member.silenced_until),
     }
 
 
-def full_member_json(user: User, guild: Guild) -> Json:
+def full_member_json(member: Member, guild: Guild) -> Json:
     """Return a member object with its user."""
-    return {**member_json(user, guild), "user": user_json(user)}
+    return {**member_json(member, guild), "user": user_json(member.user)}
 
 
 def channel_json(channel: Channel) -> Json:
@@ -78,8 +83,8 @@ def channel_json(channel: Channel) -> Json:
         "position": 0,
         "parent_id": None,
         "topic": None,
-        "nsfw": False,
-        "rate_limit_per_user": 0,
+        "nsfw": channel.nsfw,
+        "rate_limit_per_user": channel.slow_mode_s,
         "permission_overwrites": [],
     }
 
@@ -92,7 +97,7 @@ def _thread_fields(thread: Channel) -> Json:
         "message_count": len(thread.messages),
         "total_message_sent": len(thread.messages),
         "member_count": len(thread.people),
-        "rate_limit_per_user": 0,
+        "rate_limit_per_user": thread.slow_mode_s,
         "thread_metadata": {
             "archived": thread.archived,
             "auto_archive_duration": 1440,
@@ -195,8 +200,9 @@ def message_event(message: Message, bot: User) -> Json:
     """Return the message as the gateway dispatches it: with guild and member."""
     body = message_json(message, bot) | _guild_id(message.channel)
     guild = message.channel.guild
-    if guild is not None and message.interaction is None:
-        body["member"] = member_json(message.author, guild)
+    member = guild.member(message.author) if guild is not None else None
+    if guild is not None and member is not None and message.interaction is None:
+        body["member"] = member_json(member, guild)
     return body
 
 
@@ -209,7 +215,7 @@ def without_content(body: Json) -> Json:
     return emptied
 
 
-def guild_json(guild: Guild, members: Iterable[User]) -> Json:
+def guild_json(guild: Guild, members: Iterable[Member]) -> Json:
     """Return the guild as GUILD_CREATE carries it, with `members`."""
     shown = [c for c in guild.channels if not c.hidden]
     return {
@@ -238,12 +244,12 @@ def guild_json(guild: Guild, members: Iterable[User]) -> Json:
         "discovery_splash": None,
         "emojis": [],
         "stickers": [],
-        "roles": [_everyone(guild)],
+        "roles": roles_json(guild),
         "large": False,
         "unavailable": False,
         "joined_at": stamp(time_of(guild.id)),
         "member_count": len(guild.members),
-        "members": [full_member_json(user, guild) for user in members],
+        "members": [full_member_json(member, guild) for member in members],
         "channels": [channel_json(c) for c in shown if not c.is_thread],
         "threads": [channel_json(c) for c in shown if c.is_thread and not c.archived],
         "voice_states": [],
@@ -265,16 +271,28 @@ def partial_guild_json(guild: Guild) -> Json:
     }
 
 
-def _everyone(guild: Guild) -> Json:
+def roles_json(guild: Guild) -> list[Json]:
+    """Return the roles: @everyone, those below the bot's own, that, and those above it."""
+    everyone = Role(guild.id, "@everyone", ORDINARY & ~guild.withheld)
+    own = Role(guild.bot_role, "bot", guild.bot_permissions)
+    low = [role for role in guild.roles if not role.above_bot]
+    high = [role for role in guild.roles if role.above_bot]
+    return [
+        _role_json(role, position, managed=role is own)
+        for position, role in enumerate((everyone, *low, own, *high))
+    ]
+
+
+def _role_json(role: Role, position: int, *, managed: bool) -> Json:
     return {
-        "id": str(guild.id),
-        "name": "@everyone",
+        "id": str(role.id),
+        "name": role.name,
         "color": 0,
         "colors": {"primary_color": 0, "secondary_color": None, "tertiary_color": None},
         "hoist": False,
-        "position": 0,
-        "permissions": EVERYTHING,
-        "managed": False,
+        "position": position,
+        "permissions": str(int(role.permissions)),
+        "managed": managed,
         "mentionable": False,
         "flags": 0,
     }

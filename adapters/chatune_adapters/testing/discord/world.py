@@ -12,11 +12,14 @@ from chatune_adapters.testing.discord.entities import (
     Edit,
     Guild,
     Json,
+    Member,
     Message,
     MessageFlag,
+    Role,
     User,
 )
 from chatune_adapters.testing.discord.errors import refusal
+from chatune_adapters.testing.discord.permissions import Permission
 from chatune_adapters.testing.discord.settings import Settings
 from chatune_adapters.testing.discord.snowflakes import Snowflakes
 
@@ -47,19 +50,53 @@ class World:
 
     # people and places
 
-    def add_user(self, name: str) -> User:
-        """Add a person; members of every guild, so that they can speak anywhere."""
-        user = User(self.ids.next(), name)
+    def add_user(self, name: str, *, bot: bool = False) -> User:
+        """Add a person or another bot; members of every guild, so that they can speak anywhere."""
+        user = User(self.ids.next(), name, bot=bot)
         self.users[user.id] = user
         for guild in self.guilds.values():
-            guild.members.append(user)
-            body = wire.full_member_json(user, guild) | {"guild_id": str(guild.id)}
-            self._happened("GUILD_MEMBER_ADD", body, guild)
+            member = Member(user)
+            guild.members.append(member)
+            self._member_happened("GUILD_MEMBER_ADD", guild, member)
         return user
+
+    def member(self, guild: Guild, user: int) -> Member:
+        """Return the member of the guild with that id, or refuse."""
+        for member in guild.members:
+            if member.user.id == user:
+                return member
+        raise refusal(10007)
+
+    def change_member(self, guild: Guild, member: Member) -> None:
+        """Tell that the member was changed."""
+        self._member_happened("GUILD_MEMBER_UPDATE", guild, member)
+
+    def remove_member(self, guild: Guild, member: Member) -> None:
+        """Let a person leave the guild."""
+        guild.members.remove(member)
+        body = {"guild_id": str(guild.id), "user": wire.user_json(member.user)}
+        self._happened("GUILD_MEMBER_REMOVE", body, guild)
+
+    def _member_happened(self, name: str, guild: Guild, member: Member) -> None:
+        body = wire.full_member_json(member, guild) | {"guild_id": str(guild.id)}
+        self._happened(name, body, guild)
+
+    def add_role(self, guild: Guild, name: str, permissions: int, *, above_bot: bool) -> Role:
+        """Add a role to the guild."""
+        role = Role(self.ids.next(), name, permissions, above_bot)
+        guild.roles.append(role)
+        shown = next(each for each in wire.roles_json(guild) if each["id"] == str(role.id))
+        body = {"guild_id": str(guild.id), "role": shown}
+        self._happened("GUILD_ROLE_CREATE", body, guild)
+        return role
 
     def add_guild(self, name: str, id: int | None = None) -> Guild:
         """Add a guild that the bot belongs to; `id` chooses its shard."""
-        guild = Guild(id or self.ids.next(), name, self.owner, list(self.users.values()))
+        members = [Member(user) for user in self.users.values()]
+        guild = Guild(id or self.ids.next(), name, self.owner, members, bot_role=self.ids.next())
+        own = Role(guild.bot_role, "bot")
+        for member in members:
+            member.roles = [own] if member.user is self.bot else []
         self.guilds[guild.id] = guild
         self._happened("GUILD_CREATE", wire.guild_json(guild, guild.members), guild)
         return guild
@@ -71,12 +108,29 @@ class World:
             del self.channels[channel.id]
         self._happened("GUILD_DELETE", {"id": str(guild.id)}, guild)
 
-    def add_channel(self, guild: Guild, name: str) -> Channel:
+    def add_channel(self, guild: Guild, name: str, *, nsfw: bool = False) -> Channel:
         """Add a text channel."""
-        channel = Channel(self.ids.next(), ChannelType.TEXT, name, guild)
+        channel = Channel(self.ids.next(), ChannelType.TEXT, name, guild, nsfw=nsfw)
         self._open(channel, guild)
         self._happened("CHANNEL_CREATE", wire.channel_json(channel), guild)
         return channel
+
+    def change_channel(
+        self,
+        channel: Channel,
+        *,
+        name: str | None = None,
+        nsfw: bool | None = None,
+        slow_mode_s: int | None = None,
+        archived: bool | None = None,
+    ) -> None:
+        """Change what is given of a channel or thread."""
+        channel.name = channel.name if name is None else name
+        channel.nsfw = channel.nsfw if nsfw is None else nsfw
+        channel.slow_mode_s = channel.slow_mode_s if slow_mode_s is None else slow_mode_s
+        channel.archived = channel.archived if archived is None else archived
+        event = "THREAD_UPDATE" if channel.is_thread else "CHANNEL_UPDATE"
+        self._happened(event, wire.channel_json(channel), channel)
 
     def add_thread(
         self,
@@ -139,14 +193,6 @@ class World:
         }
         self._happened("THREAD_MEMBERS_UPDATE", body | what, thread)
 
-    def change_thread(
-        self, thread: Channel, *, name: str | None = None, archived: bool | None = None
-    ) -> None:
-        """Rename, archive or reopen the thread."""
-        thread.name = thread.name if name is None else name
-        thread.archived = thread.archived if archived is None else archived
-        self._happened("THREAD_UPDATE", wire.channel_json(thread), thread)
-
     def dm_with(self, user: User) -> Channel:
         """Return the direct messages between the bot and `user`, one channel for each person."""
         for channel in self.channels.values():
@@ -175,6 +221,11 @@ class World:
         return message
 
     # messages
+
+    def check_may(self, channel: Channel, permission: Permission) -> None:
+        """Refuse what the bot lacks `permission` for."""
+        if not channel.bot_may(permission):
+            raise refusal(50013)
 
     def sent_before(self, channel: Channel, nonce: str) -> Message | None:
         """Return the bot's message of the last minutes in `channel` that carries `nonce`."""
@@ -224,6 +275,12 @@ class World:
             event = wire.message_event(message, self.bot)
             self._happened("MESSAGE_UPDATE", event, message.channel)
 
+    def preview(self, message: Message, embeds: list[Json]) -> None:
+        """Add what links in the message lead to; that is no edit."""
+        message.embeds = [*message.embeds, *embeds]
+        event = wire.message_event(message, self.bot)
+        self._happened("MESSAGE_UPDATE", event, message.channel)
+
     def _settle(self, message: Message) -> None:
         named = [int(found) for found in _MENTION.findall(message.content)]
         message.mentions = [self.users[id] for id in dict.fromkeys(named) if id in self.users]
@@ -248,7 +305,8 @@ class World:
         body = self._reaction(message, user, emoji)
         body["message_author_id"] = str(message.author.id)
         if message.channel.guild is not None:
-            body["member"] = wire.full_member_json(user, message.channel.guild)
+            member = message.channel.guild.member(user) or Member(user)
+            body["member"] = wire.full_member_json(member, message.channel.guild)
         self._happened("MESSAGE_REACTION_ADD", body, message.channel)
 
     def unreact(self, message: Message, user: User, emoji: str) -> None:
