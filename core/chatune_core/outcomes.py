@@ -104,7 +104,8 @@ class ConversationReset:
 class MessageErased:
     """The message behind `event` is gone: its turns, its generation and every prompt with it.
 
-    Prompts of the conversation that were kept since then may quote it, so they go too.
+    Prompts of the conversation that were kept since then may quote it, so they go too. A case
+    about it loses the text, unless the bot removed the message itself: undoing needs it.
     """
 
     conversation: ConversationId
@@ -135,7 +136,10 @@ class CaseOpened:
 
 @dataclass(frozen=True, slots=True)
 class CaseClaimed:
-    """The moderator `by` looks at the case; a later claim takes its place."""
+    """The moderator `by` looks at the case; a later claim takes its place.
+
+    A case that is decided stays as it is.
+    """
 
     case: CaseId
     by: UserId
@@ -155,12 +159,17 @@ class CaseDecided:
 class CaseAppealed:
     """The author of the message, `user`, asks for another moderator's decision.
 
-    Who had decided before becomes `first_decided_by`.
+    Who had decided before becomes `first_decided_by`, and nobody has claimed or decided the case
+    now. From anybody else, or while an appeal is open, it changes nothing.
     """
 
     case: CaseId
     user: UserId
     text: str
+
+
+CaseChanged = CaseOpened | CaseClaimed | CaseDecided | CaseAppealed
+"""What happens to a case. A case that there is none of, or no more, changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +211,7 @@ Effect = (
     | MessageErased
     | WorkspaceErased
     | ModelChosen
+    | CaseChanged
     | Audited
     | Announced
 )

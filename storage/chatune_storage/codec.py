@@ -30,6 +30,8 @@ from chatune_core.messages import (
     StopRequested,
     UserId,
 )
+from chatune_core.moderation.cases import Measure, Taken
+from chatune_core.moderation.verdicts import Category, Finding, Span
 
 _KINDS: dict[str, type[Inbound]] = {
     "message": MessageReceived,
@@ -116,3 +118,44 @@ def sampling_from(text: str) -> Sampling:
     """Return the settings that `sampling_text` wrote."""
     fields = json.loads(text)
     return Sampling(**{**fields, "stop": tuple(fields["stop"])})
+
+
+def findings_text(findings: tuple[Finding, ...]) -> str:
+    """Return findings as text; they say where something was found, and never what."""
+    return json.dumps([_finding(each) for each in findings])
+
+
+def _finding(found: Finding) -> list[object]:
+    spans = [[span.start, span.end, span.rule] for span in found.spans]
+    said = [found.category.value, found.score, found.rule, spans]
+    return [*said, found.by_model, found.where, found.digest]
+
+
+def findings_from(text: str) -> tuple[Finding, ...]:
+    """Return the findings that `findings_text` wrote."""
+    return tuple(
+        Finding(Category(category), score, rule, tuple(Span(*span) for span in spans), *rest)
+        for category, score, rule, spans, *rest in json.loads(text)
+    )
+
+
+def measures_text(measures: tuple[Taken, ...]) -> str:
+    """Return measures as text."""
+    return json.dumps(
+        [
+            [
+                each.measure.value,
+                None if each.until is None else each.until.isoformat(),
+                each.failed,
+            ]
+            for each in measures
+        ]
+    )
+
+
+def measures_from(text: str) -> tuple[Taken, ...]:
+    """Return the measures that `measures_text` wrote."""
+    return tuple(
+        Taken(Measure(measure), None if until is None else datetime.fromisoformat(until), failed)
+        for measure, until, failed in json.loads(text)
+    )

@@ -10,12 +10,18 @@ from chatune_core.messages import ConversationId, EventKey, Reply, Turn, UserId
 from chatune_core.outcomes import (
     AnswerCorrected,
     AnswerRated,
+    CaseAppealed,
+    CaseChanged,
+    CaseClaimed,
+    CaseDecided,
+    CaseOpened,
     GenerationMade,
     ModelChosen,
     RatingWithdrawn,
     TurnReplaced,
     TurnSaid,
 )
+from chatune_storage.case_rows import CaseSql
 from chatune_storage.codec import prompt_text, reply_text, sampling_text
 from chatune_storage.keys import PersonKey
 from chatune_storage.queues import platform_of
@@ -43,6 +49,7 @@ Written = (
     | RatingWithdrawn
     | AnswerCorrected
     | ModelChosen
+    | CaseChanged
 )
 """The effects that leave rows, unlike those that take rows away."""
 
@@ -51,7 +58,7 @@ class EffectRows:
     """The rows of several outcomes; `keys` has the key of every user in them."""
 
     def __init__(self, keys: Mapping[UserId, PersonKey], now: int) -> None:
-        self._keys, self._now = keys, now
+        self.keys, self._now = keys, now
         self.replies: list[Row] = []
         self.turns: list[Row] = []
         self.replaced_turns: dict[tuple[str, EventKey, str], Row] = {}
@@ -61,6 +68,7 @@ class EffectRows:
         """Scores that go, by answer and person."""
         self.corrections: dict[tuple[str, int], Row] = {}
         self.models: dict[ConversationId, str] = {}
+        self.cases: list[CaseChanged] = []
 
     def add(self, effect: Written) -> None:
         """Gather what the effect leaves behind."""
@@ -75,12 +83,14 @@ class EffectRows:
                 self._judge(effect)
             case ModelChosen(conversation=conversation, model=model):
                 self.models[conversation] = model
+            case CaseOpened() | CaseClaimed() | CaseDecided() | CaseAppealed():
+                self.cases.append(effect)
             case _:
                 assert_never(effect)
 
     def answer(self, reply: Reply) -> None:
         """Gather a reply to be sent."""
-        key = self._keys[reply.user]
+        key = self.keys[reply.user]
         self.replies.append(
             {
                 "answers": reply.answers,
@@ -95,7 +105,7 @@ class EffectRows:
         )
 
     def _turn(self, turn: Turn) -> Row:
-        key = self._keys[turn.user]
+        key = self.keys[turn.user]
         return {
             "event": turn.event,
             "conversation": turn.conversation,
@@ -115,7 +125,7 @@ class EffectRows:
             self.replaced_turns[place] = row
 
     def _generation(self, made: GenerationMade) -> Row:
-        key = self._keys[made.user]
+        key = self.keys[made.user]
         return {
             "event": made.event,
             "conversation": made.conversation,
@@ -138,7 +148,7 @@ class EffectRows:
         }
 
     def _judge(self, effect: AnswerRated | RatingWithdrawn | AnswerCorrected) -> None:
-        key = self._keys[effect.user]
+        key = self.keys[effect.user]
         match effect:
             case AnswerRated():
                 self.votes[effect.answers, key.id] = self._vote(effect, key)
@@ -148,7 +158,7 @@ class EffectRows:
                 self.corrections[effect.answers, key.id] = self._correction(effect, key)
 
     def _withdraw(self, effect: RatingWithdrawn) -> None:
-        place = (effect.answers, self._keys[effect.user].id)
+        place = (effect.answers, self.keys[effect.user].id)
         given = self.votes.get(place)
         if given is None:
             self.withdrawn[place] = (*self.withdrawn.get(place, ()), effect.score)
@@ -200,6 +210,7 @@ class EffectSql:
         self._model = chose.on_conflict_do_update(
             index_elements=["conversation"], set_={"model": chose.excluded.model}
         )
+        self._cases = CaseSql(dialect)
 
     def write(self, connection: Connection, rows: EffectRows) -> None:
         """Write everything that was gathered."""
@@ -223,6 +234,7 @@ class EffectSql:
         ):
             if gathered:
                 connection.execute(statement, gathered)
+        self._cases.write(connection, rows.cases, rows.keys)
 
 
 _REPLACE = (

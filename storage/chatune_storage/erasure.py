@@ -11,8 +11,10 @@ from sqlalchemy import (
     Connection,
     Select,
     bindparam,
+    case,
     delete,
     exists,
+    null,
     or_,
     select,
     union,
@@ -25,7 +27,7 @@ from chatune_storage.audit_chain import AuditChain
 from chatune_storage.audit_rows import unname
 from chatune_storage.database import Database
 from chatune_storage.failures import translated
-from chatune_storage.personal import STORES
+from chatune_storage.personal import MODERATORS, STORES
 from chatune_storage.queues import Queues
 from chatune_storage.tables import (
     ENDED,
@@ -34,6 +36,7 @@ from chatune_storage.tables import (
     corrections,
     generations,
     inbox,
+    moderation_cases,
     outbox,
     people,
     ratings,
@@ -121,6 +124,7 @@ def _remove_records(connection: Connection, persons: _People) -> dict[str, int]:
         "consents": delete(consents).where(consents.c.person_id.in_(persons)),
     }
     removed = {store: connection.execute(each).rowcount for store, each in statements.items()}
+    removed["cases"] = _remove_cases(connection, persons)
     quotes = (
         update(generations)
         .where(generations.c.conversation == bindparam("place"), generations.c.prompt.is_not(None))
@@ -130,6 +134,18 @@ def _remove_records(connection: Connection, persons: _People) -> dict[str, int]:
     for place in places:
         connection.execute(_forsaken_choice(place))
     return removed
+
+
+def _remove_cases(connection: Connection, persons: _People) -> int:
+    """Remove cases about the persons and, from others, their names; return how many cases that was."""
+    theirs = delete(moderation_cases).where(moderation_cases.c.person_id.in_(persons))
+    columns = [moderation_cases.c[name] for name in MODERATORS]
+    unnamed = (
+        update(moderation_cases)
+        .where(or_(*(column.in_(persons) for column in columns)))
+        .values({c: case((c.in_(persons), null()), else_=c) for c in columns})
+    )
+    return sum(connection.execute(each).rowcount for each in (theirs, unnamed))
 
 
 def _forsaken_choice(place: str) -> Delete:

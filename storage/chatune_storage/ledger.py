@@ -10,6 +10,10 @@ from chatune_core.outcomes import (
     AnswerCorrected,
     AnswerRated,
     Audited,
+    CaseAppealed,
+    CaseClaimed,
+    CaseDecided,
+    CaseOpened,
     ConversationReset,
     GenerationMade,
     MessageErased,
@@ -21,6 +25,7 @@ from chatune_core.outcomes import (
     WorkspaceErased,
 )
 from chatune_core.ports import EventLease
+from chatune_storage.case_rows import users_of
 from chatune_storage.database import Database
 from chatune_storage.effects import EffectRows, EffectSql
 from chatune_storage.erasure import scrub
@@ -151,6 +156,8 @@ def _users(outcome: Outcome) -> set[UserId]:
                 | AnswerCorrected(user=user)
             ):
                 users.add(user)
+            case CaseOpened() | CaseClaimed() | CaseDecided() | CaseAppealed():
+                users |= users_of(effect)
             case ConversationReset() | MessageErased() | WorkspaceErased():
                 pass
             case ModelChosen() | Audited() | Announced():

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from chatune_core.messages import UserId
+from chatune_core.moderation.cases import Case
 from chatune_core.outcomes import AuditEntry
 from chatune_core.privacy import Purpose
 
@@ -26,12 +27,17 @@ STORES = (
     "generations",
     "ratings",
     "corrections",
+    "cases",
     "consents",
     "audit",
     "quotes",
     "keys",
 )
-"""What an erasure counts. `quotes`: prompts of others that may repeat the person's words."""
+"""What an erasure counts. `quotes`: prompts of others that may repeat the person's words. `cases`
+are about the person, or a moderator's name is taken out of them."""
+
+MODERATORS = ("claimed_by", "decided_by", "first_decided_by")
+"""The fields of a case that name a moderator."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,6 +68,31 @@ def _plain(value: object) -> object:
     if isinstance(value, enum.Enum):
         return value.value
     return value
+
+
+def case_record(case: Case, user: UserId) -> dict[str, object]:
+    """Return the case as `user` may read it.
+
+    Moderators other than themselves have no name in it; a case about somebody else is its id and
+    how it stands.
+    """
+    record = readable(case)
+    names = {name: record[name] if record[name] == user else None for name in MODERATORS}
+    return (record if case.user == user else {"id": case.id, "state": case.state.value}) | names
+
+
+def without_moderators(case: Case, named: Callable[[str], bool]) -> Case:
+    """Return the case without the names of moderators who are `named`."""
+
+    def left(moderator: UserId | None) -> UserId | None:
+        return None if moderator is None or named(moderator) else moderator
+
+    return dataclasses.replace(
+        case,
+        claimed_by=left(case.claimed_by),
+        decided_by=left(case.decided_by),
+        first_decided_by=left(case.first_decided_by),
+    )
 
 
 def mentions(entry: AuditEntry, named: Callable[[str], bool]) -> bool:

@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import Connection, RowMapping, Table, select
+from sqlalchemy import Connection, RowMapping, Table, or_, select
 
 from chatune_core.messages import ConversationId, EventKey, UserId
+from chatune_core.moderation.cases import Case
 from chatune_core.outcomes import AnswerCorrected, AnswerRated, GenerationMade
 from chatune_core.privacy import ErasureReceipt, PersonalRecord, Purpose
 from chatune_storage.audit_chain import AuditChain, entry_from
 from chatune_storage.audit_rows import SAID
+from chatune_storage.cases import case_from
 from chatune_storage.codec import event_from, prompt_from, reply_from, sampling_from
 from chatune_storage.database import Database
 from chatune_storage.effects import COMPLETION, CORRECTION, PROMPT, REASON, REPLY
@@ -20,7 +22,7 @@ from chatune_storage.history import TURN_COLUMNS, turn_from
 from chatune_storage.inbox import PAYLOAD
 from chatune_storage.keyring import Keyring
 from chatune_storage.keys import PersonKey
-from chatune_storage.personal import Decision, mentions, readable
+from chatune_storage.personal import MODERATORS, Decision, case_record, mentions, readable
 from chatune_storage.queues import Queues
 from chatune_storage.tables import (
     audit,
@@ -29,6 +31,7 @@ from chatune_storage.tables import (
     generations,
     inbox,
     microseconds,
+    moderation_cases,
     moment,
     outbox,
     people,
@@ -67,14 +70,25 @@ class SqlPersonalData:
                 (generations, _generation),
                 (ratings, _rating),
                 (corrections, _correction),
-                (consents, _decision),
             ):
                 for row in _rows(connection, table, key):
                     yield PersonalRecord(table.name, record(row, key))
+            for case in self._cases(connection, key):
+                yield PersonalRecord("cases", case_record(case, user))
+            for row in _rows(connection, consents, key):
+                yield PersonalRecord("consents", _decision(row, key))
         for row in connection.execute(select(*SAID).order_by(audit.c.id)).mappings():
             entry = entry_from(row)
             if mentions(entry, user.__eq__):
                 yield PersonalRecord("audit", readable(entry))
+
+    def _cases(self, connection: Connection, key: PersonKey) -> Sequence[Case]:
+        """Return the cases about the person, and those in which they are a moderator."""
+        columns = (moderation_cases.c[name] for name in ("person_id", *MODERATORS))
+        naming = select(moderation_cases).where(or_(*(column == key.id for column in columns)))
+        rows = connection.execute(naming.order_by(moderation_cases.c.id)).mappings().all()
+        keys = self._keyring.of_rows(connection, {row["person_id"] for row in rows} | {key.id})
+        return [case_from(row, keys) for row in rows if row["person_id"] in keys]
 
     async def erase(self, user: UserId) -> ErasureReceipt:
         """See PersonalData.erase."""

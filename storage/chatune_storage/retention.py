@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, update
 from sqlalchemy.sql.dml import Delete, Update
 
 from chatune_core.privacy import Purpose
@@ -15,6 +15,7 @@ from chatune_storage.tables import (
     generations,
     inbox,
     microseconds,
+    moderation_cases,
     outbox,
     ratings,
     turns,
@@ -27,9 +28,9 @@ class SqlRetention:
     """See Retention.
 
     The text of an ended event and of a delivered reply is gone as soon as it ends. What remains
-    by age: turns, parked replies, texts of generations unless their person allows training,
-    reasons of ratings and corrections unless theirs allows feedback, where old answers are
-    shown, and, thirty days later than the rest, the hashed keys of ended events.
+    by age: turns, parked replies, texts of generations and of decided cases unless their person
+    allows training, reasons of ratings and corrections unless theirs allows feedback, where old
+    answers are shown, and, thirty days later than the rest, the hashed keys of ended events.
     """
 
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
@@ -58,6 +59,11 @@ def _purge(connection: Connection, before: datetime) -> dict[str, int]:
         "corrections": delete(corrections)
         .where(corrections.c.at < age)
         .where(~_allows(corrections.c.person_id, Purpose.FEEDBACK)),
+        "cases": update(moderation_cases)
+        .where(moderation_cases.c.decided_at < age)
+        .where(or_(moderation_cases.c.text.is_not(None), moderation_cases.c.appeal.is_not(None)))
+        .where(~_allows(moderation_cases.c.person_id, Purpose.TRAINING))
+        .values(text=None, appeal=None),
     }
     return {
         store: connection.execute(statement).rowcount for store, statement in statements.items()

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from chatune_core.errors import RetryLater
 from chatune_storage.audit import SqlAuditLog
 from chatune_storage.audit_chain import AuditChain
+from chatune_storage.cases import SqlCases
 from chatune_storage.consents import SqlConsents
 from chatune_storage.database import Database, cannot_open, open_database
 from chatune_storage.history import SqlHistory
@@ -99,4 +100,5 @@ def _stores(
         personal_data=SqlPersonalData(database, queues, keyring, chain, now),
         retention=SqlRetention(database, now),
         key_values=SqlKeyValues(database, writer, master),
+        cases=SqlCases(database, keyring),
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from chatune_core.ports import (
     AuditLog,
+    Cases,
     Consents,
     History,
     Inbox,
@@ -28,3 +29,4 @@ class Stores:
     personal_data: PersonalData
     retention: Retention
     key_values: KeyValues
+    cases: Cases

@@ -5,7 +5,9 @@ from typing import assert_never
 from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, text, union_all, update
 
 from chatune_core.messages import ConversationId, EventKey, UserId, WorkspaceId
+from chatune_core.moderation.cases import removes
 from chatune_core.outcomes import ConversationReset, MessageErased, WorkspaceErased
+from chatune_storage.codec import measures_from
 from chatune_storage.erasure import ended_event, erase_people
 from chatune_storage.personal import without_name
 from chatune_storage.prefixes import begins_with
@@ -16,6 +18,7 @@ from chatune_storage.tables import (
     generations,
     inbox,
     key_values,
+    moderation_cases,
     outbox,
     people,
     ratings,
@@ -49,6 +52,7 @@ def _reset(connection: Connection, conversation: ConversationId) -> None:
 
 
 def _erase_message(connection: Connection, conversation: ConversationId, event: EventKey) -> None:
+    _empty_cases(connection, event)
     own = or_(generations.c.event == event, generations.c.question == event)
     times = union_all(
         select(turns.c.at).where(turns.c.event == event), select(generations.c.at).where(own)
@@ -70,6 +74,15 @@ def _erase_message(connection: Connection, conversation: ConversationId, event: 
         delete(corrections).where(corrections.c.answers.in_(answers)),
     ):
         connection.execute(statement)
+
+
+def _empty_cases(connection: Connection, message: EventKey) -> None:
+    """Forget the text of `message`, unless the bot removed it: that may be undone."""
+    cases = moderation_cases.c
+    about = select(cases.id, cases.measures).where(cases.message == message)
+    ids = [row[0] for row in connection.execute(about) if not removes(measures_from(row[1]))]
+    if ids:
+        connection.execute(update(moderation_cases).where(cases.id.in_(ids)).values(text=None))
 
 
 def _erase_workspace(transaction: Transaction, workspace: WorkspaceId) -> None:
@@ -115,6 +128,9 @@ def _erase_records(connection: Connection, dialect: str, prefix: str) -> None:
         delete(generations).where(here),
         delete(turns).where(begins_with(dialect, turns.c.conversation, prefix)),
         delete(choices).where(begins_with(dialect, choices.c.conversation, prefix)),
+        delete(moderation_cases).where(
+            begins_with(dialect, moderation_cases.c.conversation, prefix)
+        ),
         delete(key_values).where(begins_with(dialect, key_values.c.name, prefix)),
     ):
         connection.execute(statement)

@@ -228,6 +228,39 @@ consents = Table(
     sqlite_autoincrement=True,
 )
 
+# Moderators are rows of `people` too, so that no name of theirs is left when they go.
+moderation_cases = Table(
+    "moderation_cases",
+    metadata,
+    _row_id("id"),
+    Column("case_id", Text, nullable=False, unique=True),
+    Column("event", Text, nullable=False),
+    Column("conversation", Text, nullable=False),
+    _person(nullable=False),
+    Column("message", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("text", LargeBinary),
+    Column("level", Text, nullable=False),
+    Column("findings", Text, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("measures", Text, nullable=False),
+    Column("shadow", Boolean, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("claimed_by", ForeignKey("people.id")),
+    Column("decided_by", ForeignKey("people.id")),
+    Column("decided_at", BigInteger),
+    Column("first_decided_by", ForeignKey("people.id")),
+    Column("appeal", LargeBinary),
+    Index("moderation_cases_message", "message"),
+    Index("moderation_cases_state", "state", "id"),
+    Index("moderation_cases_person", "person_id", "id"),
+    Index("moderation_cases_claimed", "claimed_by"),
+    Index("moderation_cases_decided", "decided_by"),
+    Index("moderation_cases_first_decided", "first_decided_by"),
+    sqlite_autoincrement=True,
+)
+
 # Numbered by `audit_chain`, from 1 and without a gap. Nothing in it is encrypted: the bytes are salts and hashes.
 audit = Table(
     "audit",

@@ -2,6 +2,7 @@
 
 from chatune_core.ports import (
     AuditLog,
+    Cases,
     Consents,
     History,
     Inbox,
@@ -12,11 +13,13 @@ from chatune_core.ports import (
     Retention,
 )
 from chatune_storage.audit import SqlAuditLog
+from chatune_storage.cases import SqlCases
 from chatune_storage.consents import SqlConsents
 from chatune_storage.history import SqlHistory
 from chatune_storage.inbox import SqlInbox
 from chatune_storage.key_values import SqlKeyValues
 from chatune_storage.ledger import SqlLedger
+from chatune_storage.memory.cases import MemoryCases
 from chatune_storage.memory.ledger import MemoryLedger
 from chatune_storage.memory.logs import MemoryAuditLog, MemoryConsents
 from chatune_storage.memory.privacy import MemoryPersonalData, MemoryRetention
@@ -38,6 +41,9 @@ def test_every_port_is_there_twice() -> None:
     personal: list[type[PersonalData]] = [SqlPersonalData, MemoryPersonalData]
     retention: list[type[Retention]] = [SqlRetention, MemoryRetention]
     values: list[type[KeyValues]] = [SqlKeyValues, MemoryKeyValues]
-    ports = (inboxes, ledgers, outboxes, histories, consents, audits, personal, retention, values)
+    cases: list[type[Cases]] = [SqlCases, MemoryCases]
+    ports = (
+        inboxes, ledgers, outboxes, histories, consents, audits, personal, retention, values, cases
+    )  # fmt: skip
 
     assert all(len(implementations) == 2 for implementations in ports)

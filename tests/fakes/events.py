@@ -1,6 +1,6 @@
 """Events, outcomes and the shortest way from one to the next, for tests of the stores."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from chatune_core.generation.requests import ChatMessage, LoraId, Sampling
 from chatune_core.messages import (
@@ -14,7 +14,9 @@ from chatune_core.messages import (
     Turn,
     UserId,
 )
-from chatune_core.outcomes import Effect, GenerationMade, Outcome, TurnSaid
+from chatune_core.moderation.cases import Case, Measure, Taken, case_id
+from chatune_core.moderation.verdicts import Category, Finding, Level, Span
+from chatune_core.outcomes import CaseOpened, Effect, GenerationMade, Outcome, TurnSaid
 from chatune_core.ports import EventLease, ReplyLease
 from chatune_storage.stores import Stores
 
@@ -86,6 +88,33 @@ def generated(
         total_s=1.5,
         question=EventKey(f"test:{question or key}"),
     )
+
+
+FOUND = (
+    Finding(Category.HATE, 0.75, "model", by_model=True, where="name", digest="0f"),
+    Finding(Category.SPAM, 1.0, "link.denied", (Span(0, 4, "link.denied"), Span(6, 9, "x"))),
+)
+TAKEN = (
+    Taken(Measure.TIME_OUT, until=AT + timedelta(minutes=10)),
+    Taken(Measure.FLAG, failed="no permission"),
+)
+
+
+def opened(
+    key: str,
+    text: str = "a foul word",
+    room: ConversationId = ROOM,
+    user: UserId = ANN,
+    measures: tuple[Taken, ...] = TAKEN,
+) -> CaseOpened:
+    """Return the effect that a case begins about the message `test:m-KEY`."""
+    event, message = EventKey(f"test:{key}"), MessageKey(f"test:m-{key}")
+    return CaseOpened(
+        Case(
+            case_id(event), event, room, user, message, AT, text, Level.ACT, FOUND, "policy 1",
+            "model 2", measures,
+        )
+    )  # fmt: skip
 
 
 async def handle(

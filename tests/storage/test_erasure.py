@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 
 from chatune_core.messages import ConversationId, MessageKey, UserId, WorkspaceId
+from chatune_core.moderation.cases import CaseState
 from chatune_core.outcomes import (
     AnswerCorrected,
     AnswerRated,
+    CaseAppealed,
+    CaseClaimed,
+    CaseDecided,
     ModelChosen,
     Outcome,
     WorkspaceErased,
@@ -18,7 +22,7 @@ from chatune_core.outcomes import (
 from chatune_core.ports import EventLease
 from chatune_core.privacy import Purpose
 from chatune_storage.stores import Stores
-from fakes.events import AT, BEN, deliver, generated, handle, reply, said, turn
+from fakes.events import AT, BEN, deliver, generated, handle, opened, reply, said, turn
 
 pytestmark = pytest.mark.anyio
 Open = Callable[[], AbstractAsyncContextManager[Stores]]
@@ -45,11 +49,11 @@ async def live(stores: Stores, tag: str, user: UserId, room: ConversationId) -> 
     )
     await deliver(stores, f"message-{tag}", f"message-{tag}-continued")
     answer = generated(f"{tag}1").event
-    rating = AnswerRated(answer, user, 1, AT, SECRET)
+    rating, case = AnswerRated(answer, user, 1, AT, SECRET), opened(f"{tag}4", SECRET, room, user)
     await handle(
         stores, said(f"{tag}2", room=room, user=user), rating,
-        AnswerCorrected(answer, user, SECRET, AT),
-        answer=reply(f"{tag}2", SECRET, room, user),
+        AnswerCorrected(answer, user, SECRET, AT), case,
+        CaseAppealed(case.case.id, user, SECRET), answer=reply(f"{tag}2", SECRET, room, user),
     )  # fmt: skip
     [lease] = await stores.outbox.lease(1)
     await stores.outbox.park(lease, "refused")
@@ -63,7 +67,7 @@ def ciphers(file: Path) -> dict[str, bytes]:
     database = sqlite3.connect(file)
     columns = ("inbox.payload", "outbox.payload", "turns.text", "generations.prompt",
                "generations.completion", "ratings.reason", "corrections.text", "key_values.value",
-               "people.wrapped_key")  # fmt: skip
+               "moderation_cases.text", "moderation_cases.appeal", "people.wrapped_key")  # fmt: skip
     found = {}
     for column in columns:
         table, name = column.split(".")
@@ -90,7 +94,8 @@ async def test_an_erased_person_leaves_no_byte(open_file: Open, file: Path) -> N
         hers = ciphers(file)
         assert {name.split("[")[0] for name in hers} >= {
             "inbox.payload", "outbox.payload", "turns.text", "generations.prompt",
-            "generations.completion", "ratings.reason", "corrections.text", "people.wrapped_key",
+            "generations.completion", "ratings.reason", "corrections.text",
+            "moderation_cases.text", "moderation_cases.appeal", "people.wrapped_key",
         }  # fmt: skip
         assert USER.encode() in bytes_on_disk(file)
 
@@ -99,8 +104,27 @@ async def test_an_erased_person_leaves_no_byte(open_file: Open, file: Path) -> N
         left = bytes_on_disk(file)
         for name, cipher in hers.items():
             assert cipher[12:] not in left, name
-        for trace in (USER, HERS, "test:a1", "test:a2", "test:a3", "message-a", SECRET):
+        for trace in (USER, HERS, "test:a1", "test:a2", "test:a3", "test:a4", "message-a", SECRET):
             assert trace.encode() not in left, trace
+
+
+async def test_an_erased_moderator_leaves_no_byte(open_file: Open, file: Path) -> None:
+    bens = opened("1", SECRET, user=BEN)
+    case = bens.case.id
+    async with open_file() as stores:
+        await handle(
+            stores, said("1", user=BEN), bens, CaseClaimed(case, USER),
+            CaseDecided(case, USER, AT, CaseState.UPHELD), CaseAppealed(case, BEN, SECRET),
+            CaseDecided(case, USER, AT, CaseState.UNDONE),
+        )  # fmt: skip
+        assert USER.encode() in bytes_on_disk(file)
+
+        await stores.personal_data.erase(USER)
+
+        assert USER.encode() not in bytes_on_disk(file)
+        left = await stores.cases.find(case)
+        assert left is not None
+        assert left.text == SECRET
 
 
 async def test_an_erased_workspace_leaves_no_byte(open_file: Open, file: Path) -> None:

@@ -41,6 +41,11 @@ class Taken:
     failed: str = ""
 
 
+def removes(measures: Sequence[Taken]) -> bool:
+    """Return whether the bot has removed the message."""
+    return any(each.measure is Measure.REMOVE and not each.failed for each in measures)
+
+
 class CaseState(enum.Enum):
     """How a case stands."""
 
@@ -84,6 +89,11 @@ class Case:
     first_decided_by: UserId | None = None
     appeal: str = ""
     shadow: bool = False
+
+    @property
+    def decided(self) -> bool:
+        """Return whether a moderator has decided, and nobody has appealed since."""
+        return self.state in (CaseState.UPHELD, CaseState.UNDONE)
 
     @property
     def taken(self) -> Sequence[Taken]:

@@ -37,4 +37,5 @@ def memory_stores(now: Callable[[], datetime], lease_for: timedelta) -> Stores:
         personal_data=personal,
         retention=MemoryRetention(records, outbox, consents, now),
         key_values=values,
+        cases=records.cases,
     )

@@ -55,6 +55,7 @@ class Erasure:
         drop(records.turns, lambda place, _: place.startswith(prefix))
         drop(records.answers, lambda place, _: place.startswith(prefix))
         drop(records.models, lambda place, _: place.startswith(prefix))
+        drop(records.cases.cases, lambda _, case: case.conversation.startswith(prefix))
         drop(self._values.values, lambda name, _: name.startswith(prefix))
         self.erase_people(lambda name: name.startswith(prefix))
 
@@ -82,6 +83,8 @@ class Erasure:
         }
         for place in places & records.answers.keys():
             records.answers[place] = [key for key in records.answers[place] if key not in gone]
+        removed["cases"] = drop(records.cases.cases, lambda _, case: named(case.user))
+        removed["cases"] += records.cases.unname(named)
         removed["quotes"] = self._drop_quotes(places)
         return removed
 

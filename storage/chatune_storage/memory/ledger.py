@@ -1,7 +1,17 @@
 """The ledger in memory."""
 
 from chatune_core.messages import Inbound, Reply
-from chatune_core.outcomes import Announced, Audited, Effect, Outcome, WorkspaceErased
+from chatune_core.outcomes import (
+    Announced,
+    Audited,
+    CaseAppealed,
+    CaseClaimed,
+    CaseDecided,
+    CaseOpened,
+    Effect,
+    Outcome,
+    WorkspaceErased,
+)
 from chatune_core.ports import EventLease
 from chatune_storage.memory.claims import ClaimQueue
 from chatune_storage.memory.erasure import Erasure
@@ -42,6 +52,8 @@ class MemoryLedger:
                 self._erasure.erase_workspace(workspace)
             case Audited(entry=entry):
                 self._audit.add(entry)
+            case CaseOpened() | CaseClaimed() | CaseDecided() | CaseAppealed():
+                self._records.cases.apply(effect)
             case Announced():
                 pass  # it is among the replies
             case _:

@@ -14,7 +14,7 @@ from chatune_storage.memory.erasure import Erasure
 from chatune_storage.memory.logs import MemoryAuditLog, MemoryConsents
 from chatune_storage.memory.queues import MemoryOutbox
 from chatune_storage.memory.records import Records, drop
-from chatune_storage.personal import readable
+from chatune_storage.personal import case_record, readable
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -39,9 +39,17 @@ class MemoryPersonalData:
 
     async def export(self, user: UserId) -> Sequence[PersonalRecord]:
         """See PersonalData.export."""
-        return [PersonalRecord(store, readable(value)) for store, value in self._about(user)]
+        said = [PersonalRecord(store, readable(value)) for store, value in self._said_by(user)]
+        cases = self._records.cases.naming(user)
+        decisions = self._consents.decisions.get(user, [])
+        return [
+            *said,
+            *(PersonalRecord("cases", case_record(case, user)) for case in cases),
+            *(PersonalRecord("consents", readable(decision)) for decision in decisions),
+            *(PersonalRecord("audit", readable(e)) for e in self._audit.about(user.__eq__)),
+        ]
 
-    def _about(self, user: UserId) -> Iterator[tuple[str, DataclassInstance]]:
+    def _said_by(self, user: UserId) -> Iterator[tuple[str, DataclassInstance]]:
         records = self._records
         yield from (("inbox", event) for event in self._inbox.items() if event.user == user)
         yield from (("outbox", reply) for reply in self._replies.items() if reply.user == user)
@@ -54,8 +62,6 @@ class MemoryPersonalData:
         yield from (("ratings", vote) for vote in records.ratings.values() if vote.user == user)
         corrected = records.corrections.values()
         yield from (("corrections", item) for item in corrected if item.user == user)
-        yield from (("consents", item) for item in self._consents.decisions.get(user, []))
-        yield from (("audit", entry) for entry in self._audit.about(user.__eq__))
 
     async def erase(self, user: UserId) -> ErasureReceipt:
         """See PersonalData.erase."""
@@ -78,8 +84,8 @@ class MemoryRetention:
     async def purge(self, older_than: timedelta) -> Mapping[str, int]:
         """See Retention.purge.
 
-        Texts of generations stay while their person allows training, reasons of ratings and
-        corrections while theirs allows feedback. Where an old answer is shown is forgotten with it.
+        Texts of generations and cases stay while their person allows training, reasons of ratings
+        and corrections while theirs allows feedback. Where an old answer is shown is forgotten with it.
         """
         before = self._now() - older_than
         drop(self._outbox.shown, lambda _, shown: shown.until < before)
@@ -94,6 +100,9 @@ class MemoryRetention:
                 lambda _, item: (
                     item.at < before and not self._consents.allowed(item.user, Purpose.FEEDBACK)
                 ),
+            ),
+            "cases": self._records.cases.forget_before(
+                before, lambda user: self._consents.allowed(user, Purpose.TRAINING)
             ),
         }
 

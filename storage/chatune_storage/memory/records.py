@@ -16,6 +16,7 @@ from chatune_core.outcomes import (
     TurnReplaced,
     TurnSaid,
 )
+from chatune_storage.memory.cases import MemoryCases
 from chatune_storage.memory.queues import MemoryOutbox
 
 Key = TypeVar("Key")
@@ -45,6 +46,7 @@ class Records:
         self.ratings: dict[tuple[EventKey, UserId], AnswerRated] = {}
         self.corrections: dict[tuple[EventKey, UserId], AnswerCorrected] = {}
         self.models: dict[ConversationId, str] = {}
+        self.cases = MemoryCases()
 
     def apply(self, effect: Recorded) -> None:
         """Record one effect."""
@@ -60,6 +62,7 @@ class Records:
                 self._judge(effect)
             case MessageErased(conversation=conversation, event=event):
                 self._erase(conversation, event)
+                self.cases.forget_message(MessageKey(event))
             case ConversationReset(conversation=conversation):
                 self.turns.pop(conversation, None)
                 self.answers.pop(conversation, None)
