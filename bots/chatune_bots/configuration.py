@@ -182,5 +182,6 @@ def _tagged(annotation: object) -> dict[str, type[BaseModel]]:
         annotation = get_args(annotation)[0]
     if get_origin(annotation) is not Union and type(annotation).__name__ != "UnionType":
         return {}
-    members = [get_args(member)[0] for member in get_args(annotation)]
+    tagged = [member for member in get_args(annotation) if hasattr(member, "__metadata__")]
+    members = [get_args(member)[0] for member in tagged]
     return {get_args(m.model_fields["kind"].annotation)[0]: m for m in members}

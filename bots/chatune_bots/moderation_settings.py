@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from chatune_core.moderation.cases import Measure
 from chatune_core.moderation.verdicts import Category, Role
 
 _NEVER = "never"
@@ -88,15 +89,47 @@ class ByRole(_Section):
         return found
 
 
-class PlaceSection(_Section):
-    """What differs in a workspace or channel.
+_Measures = tuple[Measure, ...] | None
 
-    `age_gated` allows sexual content there. `exempt_users` are ids as in "discord:1234".
+
+class MeasureSection(_Section):
+    """What is done at once about a post, by what it is guilty of; left out, as around it.
+
+    There is none for self_harm, which gets support, and there is no ban.
+    """
+
+    harassment: _Measures = None
+    hate: _Measures = None
+    sexual: _Measures = None
+    violence: _Measures = None
+    spam: _Measures = None
+    injection: _Measures = None
+    pii: _Measures = None
+
+    def of(self, category: Category) -> _Measures:
+        """Return what is set for one category."""
+        found: _Measures = getattr(self, category.value, None)
+        return found
+
+
+class PlaceSection(_Section):
+    """What differs in a workspace or channel; what is left out is as in the place around it.
+
+    `age_gated` allows sexual content there. `exempt_users` are ids as in "discord:1234", and
+    `exempt_roles` as in "discord:ROLE" or "slack:TEAM:admin". `watch` looks at what people post
+    there; `review` is the moderators' channel that is told, `measures` what is done at once.
+    `time_out_s` is how long a time-out lasts, `slow_mode_s` the pause that slow mode asks for.
     """
 
     age_gated: bool = False
     exempt_users: tuple[Annotated[str, StringConstraints(pattern=_USER)], ...] = ()
+    exempt_roles: tuple[Annotated[str, StringConstraints(pattern=_USER)], ...] = ()
     thresholds: ByRole = ByRole()
+    watch: bool | None = None
+    review: Annotated[str, StringConstraints(pattern=_PLACE)] | None = None
+    measures: MeasureSection = MeasureSection()
+    time_out_s: float | None = Field(default=None, gt=0, le=28 * 24 * 3600)
+    slow_mode_s: float | None = Field(default=None, gt=0, le=6 * 3600)
 
 
 class FailSection(_Section):
