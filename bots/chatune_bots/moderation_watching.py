@@ -36,10 +36,10 @@ def watching(section: ModerationSection) -> Watching:
         standings[name] = _changed(_around(name, standings), section.places[name])
     _check(standings)
     places = {name: each.watch if each.watched else None for name, each in standings.items()}
-    reviews = {each.watch.review: None for each in standings.values() if each.watch.review}
-    asked = {name for name, place in section.places.items() if place.watch is not None}
-    quiet = {name: watch for name, watch in reviews.items() if name not in asked}
-    return Watching({**places, **quiet})
+    for review in {each.watch.review for each in standings.values() if each.watch.review}:
+        if review not in section.places or section.places[review].watch is None:
+            places[review] = None
+    return Watching(places)
 
 
 def watched_platforms(section: ModerationSection) -> frozenset[str]:
