@@ -27,10 +27,10 @@ from chatune_core.moderation.rules.links import LinkPolicy, Links
 from chatune_core.moderation.rules.mentions import Mentions
 from chatune_core.moderation.rules.personal_data import PersonalData
 from chatune_core.moderation.rules.rule import Rule
-from chatune_core.moderation.verdicts import Category, Finding
+from chatune_core.moderation.verdicts import SURE, Category, Finding
 
-_RULE_REVIEW, _RULE_ACT = 0.5, 0.9
-"""From which score of a rule on a text counts as flagged; a rule that is sure says 1."""
+_RULE_REVIEW, _RULE_ACT = 0.5, SURE
+"""From which score of a rule on a text counts as flagged, whatever the model's threshold is."""
 
 
 class Plugin:
@@ -42,10 +42,11 @@ class Plugin:
         thresholds: Mapping[Category, float],
         rules: Sequence[Rule] = (),
         classifier: Classifier | None = None,
+        rules_from: float = _RULE_REVIEW,
     ) -> None:
         self.name = name
         self.thresholds = {category.value: score for category, score in thresholds.items()}
-        self._rules, self._classifier = rules, classifier
+        self._rules, self._classifier, self._rules_from = rules, classifier, rules_from
 
     def moderate(self, texts: Sequence[str]) -> list[dict[str, float]]:
         """Return the highest score of rules and classifier, by category, text by text."""
@@ -55,8 +56,10 @@ class Plugin:
             found = self._classifier.scores([text.text for text in read])
         for text, scores in zip(read, found, strict=True):
             for finding in self._findings(text):
-                # A sure rule is above any threshold of the classifier.
-                scores[finding.category] = max(scores.get(finding.category, 0.0), finding.score)
+                if finding.score >= self._rules_from:
+                    # What a rule says counts, wherever the classifier's threshold is.
+                    flagged = max(finding.score, self.thresholds[finding.category.value])
+                    scores[finding.category] = max(scores.get(finding.category, 0.0), flagged)
         return [{category.value: score for category, score in scores.items()} for scores in found]
 
     def spans(self, text: str) -> list[tuple[int, int, str]]:
@@ -81,7 +84,7 @@ def rules_review() -> Plugin:
 
 
 def rules_act() -> Plugin:
-    return Plugin("rules-act", dict.fromkeys(Category, _RULE_ACT), _rules())
+    return Plugin("rules-act", dict.fromkeys(Category, _RULE_ACT), _rules(), rules_from=_RULE_ACT)
 
 
 def classifier_review() -> Plugin:
@@ -103,7 +106,7 @@ def whole_review() -> Plugin:
 def whole_act() -> Plugin:
     classifier = Classifier.open()
     thresholds = {**classifier.thresholds_act, Category.PII: _RULE_ACT}
-    return Plugin("whole-act", thresholds, _rules(), classifier)
+    return Plugin("whole-act", thresholds, _rules(), classifier, _RULE_ACT)
 
 
 FACTORIES = (rules_review, rules_act, classifier_review, classifier_act, whole_review, whole_act)

@@ -200,13 +200,13 @@ def check(
 
         if [text is not None, jsonl, image is not None].count(True) != 1:
             raise InvalidInput("Give a text, or --jsonl, or --image FILE.")
-        place = moderate.Place.named(role, channel)
+        source = moderate.source_named(role, channel)
         if image is not None:
-            moderate.run_moderate_image(chosen, Path.cwd(), image, place)
+            moderate.run_moderate_image(chosen, Path.cwd(), image, source)
         elif text is not None:
-            moderate.run_moderate(chosen, Path.cwd(), text, place)
+            moderate.run_moderate(chosen, Path.cwd(), text, source)
         else:
-            moderate_lines.run_moderate_lines(chosen, Path.cwd(), place)
+            moderate_lines.run_moderate_lines(chosen, Path.cwd(), source)
 
 
 @moderate.command()
@@ -219,10 +219,10 @@ def calibrate(
 ) -> None:
     """Count what the policy would have flagged in a sample of your own."""
     with failures_as_lines(chosen := _home(home)):
-        from chatune_bots.moderate import Place
+        from chatune_bots.moderate import source_named
         from chatune_bots.moderate_calibrate import run_calibrate
 
-        run_calibrate(chosen, Path.cwd(), sample, Place.named(role, channel), show=show)
+        run_calibrate(chosen, Path.cwd(), sample, source_named(role, channel), show=show)
 
 
 def _home(chosen: Path | None) -> Home:

@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -19,8 +18,9 @@ from chatune_bots.moderation_settings import GuardSection
 from chatune_bots.start import Start, start
 from chatune_core.errors import InvalidInput
 from chatune_core.messages import ConversationId
-from chatune_core.moderation.moderator import Examined, Failing, Moderator, Said
-from chatune_core.moderation.verdicts import NOWHERE, Category, Level, Role, Span, Verdict
+from chatune_core.moderation.images.headers import Kind, kind_of
+from chatune_core.moderation.moderator import Examined, Failing, Moderator
+from chatune_core.moderation.verdicts import Category, Level, Role, Said, Source, Span, Verdict
 from chatune_core.ports import Generator
 
 _MEANINGS: Mapping[Level, str] = {
@@ -36,21 +36,13 @@ _MOST_PASSAGES = 12
 _LARGEST_FILE = 30_000_000  # bytes; the picture rule itself takes less
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """As what and where a text is judged unless it says so itself."""
+def source_named(role: str, channel: str) -> Source:
+    """Return the source that command line options name.
 
-    role: Role = Role.COMMUNITY
-    conversation: ConversationId = NOWHERE
-
-    @classmethod
-    def named(cls, role: str, channel: str) -> "Place":
-        """Return the place that command line options name.
-
-        Raises:
-            InvalidInput: there is no such role.
-        """
-        return cls(role_named(role), ConversationId(channel))
+    Raises:
+        InvalidInput: there is no such role.
+    """
+    return Source(role_named(role), ConversationId(channel))
 
 
 def role_named(name: str) -> Role:
@@ -66,19 +58,17 @@ def role_named(name: str) -> Role:
         raise InvalidInput(f"There is no role {name!r}; choose one of {known}.") from None
 
 
-def run_moderate(home: Home, folder: Path, text: str, place: Place) -> None:
+def run_moderate(home: Home, folder: Path, text: str, source: Source) -> None:
     """Print what moderation says about one text."""
     typed = mended(text).text
-    anyio.run(
-        partial(_text, start(home, folder, None), Said(typed, place.role, place.conversation))
-    )
+    anyio.run(partial(_text, start(home, folder, None), Said(typed, source)))
 
 
-def run_moderate_image(home: Home, folder: Path, image: Path, place: Place) -> None:
+def run_moderate_image(home: Home, folder: Path, image: Path, source: Source) -> None:
     """Print what moderation says about one picture.
 
     Raises:
-        InvalidInput: the file cannot be read.
+        InvalidInput: the file cannot be read, or is no picture.
     """
     begun = start(home, folder, None)
     try:
@@ -87,7 +77,10 @@ def run_moderate_image(home: Home, folder: Path, image: Path, place: Place) -> N
         data = image.read_bytes()
     except OSError as error:
         raise InvalidInput(f"{image} cannot be read: {error.strerror}.") from error
-    anyio.run(partial(_picture, begun, data, place))
+    if kind_of(data) is None:
+        kinds = ", ".join(kind.value for kind in Kind)
+        raise InvalidInput(f"{image} is no picture of a kind that is looked at ({kinds}).")
+    anyio.run(partial(_picture, begun, data, source))
 
 
 async def _text(begun: Start, said: Said) -> None:
@@ -96,11 +89,11 @@ async def _text(begun: Start, said: Said) -> None:
     print(described(said.text, examined))  # noqa: T201
 
 
-async def _picture(begun: Start, data: bytes, place: Place) -> None:
+async def _picture(begun: Start, data: bytes, source: Source) -> None:
     if not begun.settings.moderation.images.enabled:
         raise InvalidInput("Pictures are not looked at: moderation.images.enabled is false.")
     async with open_moderator(begun) as moderator:
-        verdict = await moderator.check_picture(data, place.role, place.conversation)
+        verdict = await moderator.check_picture(data, source.role, source.conversation)
     print("\n".join(_verdict_lines(verdict)))  # noqa: T201
 
 

@@ -13,20 +13,20 @@ from rich.console import Console
 from rich.progress import Progress
 
 from chatune_bots.home import Home
-from chatune_bots.moderate import Place, open_moderator
+from chatune_bots.moderate import open_moderator
 from chatune_bots.moderate_lines import Judged, judged_lines, said_in_json, said_in_text
 from chatune_bots.start import Start, start
 from chatune_core.errors import InvalidInput
-from chatune_core.moderation.moderator import Examined, Said
+from chatune_core.moderation.moderator import Examined
 from chatune_core.moderation.policy import Policy
-from chatune_core.moderation.verdicts import Category, Finding, Level
+from chatune_core.moderation.verdicts import Category, Finding, Level, Said, Source
 
 _CHUNK = 1 << 16
 _EXAMPLES = 10
 _SHOWN = 160  # characters of an example
 
 
-def run_calibrate(home: Home, folder: Path, sample: Path, place: Place, *, show: bool) -> None:
+def run_calibrate(home: Home, folder: Path, sample: Path, source: Source, *, show: bool) -> None:
     """Judge every line of `sample` and print how many would be flagged, by category and level.
 
     A .jsonl file has a {"text", "role", "channel"} a line, any other file a text a line. Texts are
@@ -36,7 +36,7 @@ def run_calibrate(home: Home, folder: Path, sample: Path, place: Place, *, show:
         InvalidInput: the file cannot be read or is empty.
     """
     begun = start(home, folder, None)
-    said_in = partial(said_in_json if sample.suffix == ".jsonl" else said_in_text, place=place)
+    said_in = partial(said_in_json if sample.suffix == ".jsonl" else said_in_text, source=source)
     try:
         with sample.open("rb", buffering=0) as file, Progress(console=_stderr()) as progress:
             task = progress.add_task("judging", total=sample.stat().st_size)
@@ -107,7 +107,7 @@ class Tally:
                 self._examples[kind].append((number, text))
 
     def _kind(self, finding: Finding, said: Said) -> _Kind:
-        alone = self._policy.judge((finding,), said.role, said.conversation, said.user)
+        alone = self._policy.judge((finding,), said.source)
         return finding.category, alone.level.value, finding.rule
 
     def report(self) -> str:

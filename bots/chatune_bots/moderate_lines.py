@@ -11,11 +11,12 @@ from pathlib import Path
 import anyio
 
 from chatune_bots.home import Home
-from chatune_bots.moderate import Place, answer, as_line, open_moderator, role_named
+from chatune_bots.moderate import answer, as_line, open_moderator, role_named
 from chatune_bots.start import Start, start
 from chatune_core.errors import GenerationFailed, InvalidInput, RetryLater
 from chatune_core.messages import ConversationId, UserId
-from chatune_core.moderation.moderator import Examined, Moderator, Said
+from chatune_core.moderation.moderator import Examined, Moderator
+from chatune_core.moderation.verdicts import Said, Source
 
 LONGEST_LINE = 8_000_000
 """Bytes; a megabyte of text, each character written as an escape, and some room."""
@@ -27,16 +28,18 @@ Judged = Examined | InvalidInput | RetryLater
 """What became of one line: looked at, not understood, or not possible now."""
 
 
-def run_moderate_lines(home: Home, folder: Path, place: Place) -> None:
+def run_moderate_lines(home: Home, folder: Path, source: Source) -> None:
     """Answer each line of standard input on standard output, as soon as it can be."""
     sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
-    anyio.run(partial(_answer_lines, start(home, folder, None), place))
+    anyio.run(partial(_answer_lines, start(home, folder, None), source))
 
 
-async def _answer_lines(begun: Start, place: Place) -> None:
+async def _answer_lines(begun: Start, source: Source) -> None:
     async with open_moderator(begun) as moderator:
         read = partial(_arrived, sys.stdin.fileno())
-        async for _, _, judged in judged_lines(moderator, read, partial(said_in_json, place=place)):
+        async for _, _, judged in judged_lines(
+            moderator, read, partial(said_in_json, source=source)
+        ):
             sys.stdout.write(as_line(_result(judged)) + "\n")
             sys.stdout.flush()
 
@@ -53,8 +56,8 @@ def _result(judged: Judged) -> dict[str, object]:
     return answer(judged) if isinstance(judged, Examined) else {"error": str(judged)}
 
 
-def said_in_json(line: bytes, place: Place) -> Said:
-    """Return the text in a line of JSON; what it leaves out is as `place` says.
+def said_in_json(line: bytes, source: Source) -> Said:
+    """Return the text in a line of JSON; what it leaves out is as `source` says.
 
     Raises:
         InvalidInput: the line is no such object.
@@ -71,15 +74,17 @@ def said_in_json(line: bytes, place: Place) -> Said:
             raise InvalidInput(f'"{name}" is not a string')
     return Said(
         row["text"],
-        role_named(values["role"]) if values["role"] else place.role,
-        ConversationId(values["channel"]) if values["channel"] else place.conversation,
-        UserId(values["user"]),
+        Source(
+            role_named(values["role"]) if values["role"] else source.role,
+            ConversationId(values["channel"]) if values["channel"] else source.conversation,
+            UserId(values["user"]),
+        ),
     )
 
 
-def said_in_text(line: bytes, place: Place) -> Said:
+def said_in_text(line: bytes, source: Source) -> Said:
     """Return a line of plain text as it is."""
-    return Said(line.decode("utf-8", errors="replace"), place.role, place.conversation)
+    return Said(line.decode("utf-8", errors="replace"), source)
 
 
 async def judged_lines(

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 from chatune_bots.moderation_settings import ByRole, Levels, ModerationSection, PlaceSection
 from chatune_core.moderation.policy import NEVER, Place, Policy, Thresholds
-from chatune_core.moderation.verdicts import Category, Role
+from chatune_core.moderation.verdicts import SURE, Category, Role
 
-SURE = 1.0
-"""The score of a rule that is sure; models stay below it."""
 LIKELY = 0.7
 """A calibrated score from which on a small model may have something done."""
+SUSPICIOUS = 0.5
+"""From which score on a person looks at what a rule is not sure of, whatever the model."""
 _HARM = frozenset(
     (
         Category.HARASSMENT,
@@ -36,8 +36,8 @@ class Advice:
     acting: Collection[Category] = frozenset()
 
 
-RULES_ALONE = Advice({Category.SPAM: 0.5})
-"""Links that only look bad are for a person; what rules are sure of needs no advice."""
+RULES_ALONE = Advice()
+"""Nothing scores, and rules need no advice."""
 SMALL_MODEL = Advice(dict.fromkeys(Category, 0.5), dict.fromkeys(Category, 0.9), _CLEAR)
 """For a classifier whose scores nobody has calibrated."""
 LARGE_MODEL = Advice(dict.fromkeys(Category, 0.5), dict.fromkeys(Category, 0.9), _HARM)
@@ -56,8 +56,9 @@ def small_model(review: Mapping[Category, float], act: Mapping[Category, float])
 def default_thresholds(advice: Advice) -> dict[tuple[Role, Category], Thresholds]:
     """Return what holds where nothing is set.
 
-    Rules that are sure act, whatever the category; models as advised. Personal data is a person's
-    own business in a question, and written down elsewhere. In tool text only injections count.
+    Rules that are sure act, whatever the category, and those that are not call a person; models
+    do as advised. Personal data is a person's own business in a question, and written down
+    elsewhere. In tool text only injections count.
     """
     thresholds = {
         (role, category): _advised(advice, category)
@@ -73,7 +74,7 @@ def default_thresholds(advice: Advice) -> dict[tuple[Role, Category], Thresholds
 
 def _advised(advice: Advice, category: Category) -> Thresholds:
     act = advice.act.get(category, SURE) if category in advice.acting else SURE
-    return Thresholds(min(advice.review.get(category, SURE), act), act)
+    return Thresholds(min(advice.review.get(category, SURE), act), act, SUSPICIOUS)
 
 
 def policy(section: ModerationSection, advice: Advice) -> Policy:
@@ -148,4 +149,4 @@ def _merged(base: Thresholds, levels: Levels) -> Thresholds:
     act = base.act if levels.act is None else levels.act
     if review > act:
         review, act = (review, review) if levels.act is None else (act, act)
-    return Thresholds(review, act)
+    return Thresholds(review, act, base.unsure if levels.review is None else levels.review)

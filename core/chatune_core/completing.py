@@ -103,10 +103,10 @@ class Completer:
         """
         sender = self._sender_of(event)
         sender.waiting(event, 0)
-        question = await self._check(asked, Role.USER, event)
+        question = await self._judged(asked, Role.USER, event)
         if question is not None and question.acts:
             return Completion(refused=question)
-        screen = self._screen(event)
+        screen = self._screen(event, shadow=question is not None and question.shadow)
         growing = _Growing(sender, event, screen, quiet=quiet)
         try:
             await growing.follow(generator.stream(self._request(prompt, event, sampling)), stop)
@@ -114,23 +114,23 @@ class Completer:
             return Completion(growing.text, growing.finished, withheld=withheld.verdict)
         answer = screen.noticed if screen is not None else None
         noticed = (("question", question), ("answer", answer))
-        kept = tuple((what, verdict) for what, verdict in noticed if verdict is not None)
+        kept = tuple(
+            (what, verdict)
+            for what, verdict in noticed
+            if verdict is not None and verdict.level is not Level.ALLOW
+        )
         return Completion(growing.text, growing.finished, noticed=kept)
 
-    def _screen(self, event: Inbound) -> Screen | None:
+    def _screen(self, event: Inbound, *, shadow: bool) -> Screen | None:
+        moderation = self._moderation
+        if moderation is None:
+            return None
+        line = (Role.ASSISTANT, event.conversation, event.user)
+        return Screen(lambda passage: moderation.check(passage, *line), shadow=shadow)
+
+    async def _judged(self, text: str, role: Role, event: Inbound) -> Verdict | None:
         if self._moderation is None:
             return None
-        return Screen(lambda passage: self._judged(passage, Role.ASSISTANT, event))
-
-    async def _check(self, text: str, role: Role, event: Inbound) -> Verdict | None:
-        """Return a verdict that somebody may want to know of."""
-        if self._moderation is None:
-            return None
-        verdict = await self._judged(text, role, event)
-        return verdict if verdict.level is not Level.ALLOW else None
-
-    async def _judged(self, text: str, role: Role, event: Inbound) -> Verdict:
-        assert self._moderation is not None
         return await self._moderation.check(text, role, event.conversation, event.user)
 
     def _request(self, prompt: Prompt, event: Inbound, sampling: Sampling) -> GenerationRequest:

@@ -244,9 +244,23 @@ def test_a_bot_whose_moderation_is_down_says_nothing_unchecked(ruled: Shell) -> 
     assert opened.out == "You said: hello\n"
 
 
-def test_a_picture_that_is_none_is_for_a_person(ruled: Shell, tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"", b"\x89PNG but no more", b"plain text"])
+def test_a_file_that_is_no_picture_is_one_clear_line(
+    ruled: Shell, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "picture.png").write_bytes(content)
+
+    ran = ruled.run("moderate", "--image", tmp_path / "picture.png")
+
+    assert ran.code == 2
+    assert ran.out == ""
+    assert "picture.png is no picture of a kind that is looked at (PNG, JPEG, GIF" in ran.errors
+    assert ran.errors.count("\n") == 1
+
+
+def test_a_picture_that_is_broken_is_for_a_person(ruled: Shell, tmp_path: Path) -> None:
     picture = tmp_path / "picture.png"
-    picture.write_bytes(b"\x89PNG but no more")
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n but no more")
 
     ran = ruled.run("moderate", "--image", picture)
 

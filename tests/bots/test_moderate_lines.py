@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatune_bots.moderate import Place
 from chatune_bots.moderate_lines import LONGEST_LINE, Lines, judged_lines, said_in_text
 from chatune_core.errors import GenerationFailed, InvalidInput, RetryLater
 from chatune_core.moderation.moderator import Examined, Failing, Moderator
 from chatune_core.moderation.policy import Policy, Thresholds
-from chatune_core.moderation.verdicts import Category, Role
+from chatune_core.moderation.verdicts import Category, Role, Source
 
 
 class Picky:
@@ -70,7 +69,7 @@ async def judged(content: bytes, model: Picky) -> list[tuple[int, object]]:
     async def read() -> bytes:
         return file.read(50_000)
 
-    stream = judged_lines(moderator, read, partial(said_in_text, place=Place()))
+    stream = judged_lines(moderator, read, partial(said_in_text, source=Source()))
     return [(number, outcome) async for number, _, outcome in stream]
 
 

@@ -21,7 +21,7 @@ from chatune_bots.moderation_settings import ModerationSection
 from chatune_core.errors import ConfigurationError
 from chatune_core.messages import ConversationId
 from chatune_core.moderation.policy import Thresholds
-from chatune_core.moderation.verdicts import Category, Finding, Level, Role
+from chatune_core.moderation.verdicts import Category, Finding, Level, Role, Source
 
 GUIDE = Path(__file__).parents[2] / "docs" / "moderation.md"
 EMBEDDED = small_model(dict.fromkeys(Category, 0.6), dict.fromkeys(Category, 0.9))
@@ -39,8 +39,9 @@ def level(
     place: str = "discord:1:2",
     advice: Advice = EMBEDDED,
 ) -> Level:
-    found = Finding(*finding, "rule")
-    return policy(settings, advice).judge([found], role, ConversationId(place)).level
+    """Return what the score of a model comes to; 1 is that of a rule which is sure."""
+    found = Finding(*finding, "rule", by_model=finding[1] < 1)
+    return policy(settings, advice).judge([found], Source(role, ConversationId(place))).level
 
 
 @pytest.mark.parametrize("role", [Role.USER, Role.ASSISTANT, Role.COMMUNITY])
@@ -69,6 +70,31 @@ def test_a_small_model_must_find_it_likely_before_anything_is_done() -> None:
 def test_a_rule_that_is_sure_acts_whatever_the_model(advice: Advice) -> None:
     for category in set(Category) - {Category.PII}:
         assert level(ModerationSection(), (category, 1.0), advice=advice) is Level.ACT
+
+
+@pytest.mark.parametrize("advice", [RULES_ALONE, EMBEDDED, LARGE_MODEL])
+def test_a_rule_that_is_not_sure_calls_a_person_whatever_the_model(advice: Advice) -> None:
+    def seen(score: float) -> Level:
+        found = Finding(Category.SPAM, score, "link.invite")
+        source = Source(Role.COMMUNITY, ConversationId("discord:1:2"))
+        return policy(ModerationSection(), advice).judge([found], source).level
+
+    assert [seen(score) for score in (0.1, 0.5, 0.95)] == [
+        Level.ALLOW,
+        Level.REVIEW,
+        Level.REVIEW,
+    ]
+
+
+def test_no_threshold_of_a_model_lets_a_rule_act_that_is_not_sure(tmp_path: Path) -> None:
+    eager = section(tmp_path, "[moderation.thresholds.community]\nspam = {act = 0.39}\n")
+    calm = section(tmp_path, '[moderation.thresholds.community]\nspam = {review = "never"}\n')
+    source = Source(Role.COMMUNITY, ConversationId("discord:1:2"))
+    invite = Finding(Category.SPAM, 0.5, "link.invite")
+
+    assert level(eager, (Category.SPAM, 0.5)) is Level.ACT
+    assert policy(eager, EMBEDDED).judge([invite], source).level is Level.REVIEW
+    assert policy(calm, EMBEDDED).judge([invite], source).level is Level.ALLOW
 
 
 def test_personal_data_is_never_acted_on_unless_told_to(tmp_path: Path) -> None:
@@ -127,10 +153,10 @@ def test_pictures_have_thresholds_of_their_own_and_places_still_count(tmp_path: 
         '[moderation.places."discord:1:2"]\nage_gated = true\n',
     )
     pictures = picture_policy(settings, Thresholds(0.2, 0.8))
-    explicit = [Finding(Category.SEXUAL, 0.5, "image:explicit")]
+    explicit = [Finding(Category.SEXUAL, 0.5, "image:explicit", by_model=True)]
 
     def seen(place: str) -> Level:
-        return pictures.judge(explicit, Role.COMMUNITY, ConversationId(place)).level
+        return pictures.judge(explicit, Source(conversation=ConversationId(place))).level
 
     assert seen("discord:1:7") is Level.REVIEW
     assert seen("discord:1:2") is Level.ALLOW

@@ -93,6 +93,16 @@ async def test_in_shadow_mode_everything_goes_through_and_is_on_record() -> None
     assert sorted(await records(world)) == ["answer (shadow)", "question (shadow)"]
 
 
+async def test_in_shadow_mode_an_answer_is_seen_as_it_grows() -> None:
+    text = f"Yes: {FORBIDDEN}"
+    world = make_world(says(text, list), moderation=Censor(shadow=True))
+
+    await world.say("hello")
+
+    assert world.platform.previews == [text[: at + 1] for at in range(len(text))]
+    assert await records(world) == ["answer (shadow)"]
+
+
 async def test_what_a_command_asks_the_model_is_moderated_too() -> None:
     world = make_world(says(FORBIDDEN), moderation=Censor())
 

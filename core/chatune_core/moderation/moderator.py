@@ -19,6 +19,8 @@ from chatune_core.moderation.verdicts import (
     Category,
     Finding,
     Role,
+    Said,
+    Source,
     Verdict,
 )
 
@@ -78,16 +80,6 @@ class Classifier(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """A text to judge: who said it, as what, and where."""
-
-    text: str
-    role: Role = Role.COMMUNITY
-    conversation: ConversationId = NOWHERE
-    user: UserId = NOBODY
-
-
-@dataclass(frozen=True, slots=True)
 class Examined:
     """Everything that was found in a text, and what the policy makes of it."""
 
@@ -125,7 +117,7 @@ class Moderator:
         failing: Failing | None = None,
     ) -> None:
         self._rules, self._classifier, self.policy = tuple(rules), classifier, policy
-        self._pictures, self._picture_policy = pictures, picture_policy or policy
+        self._pictures, self.picture_policy = pictures, picture_policy or policy
         self._failing = failing or Failing()
         self._turns = Turns(self._failing.patience)
 
@@ -133,6 +125,16 @@ class Moderator:
     def model(self) -> str:
         """Return the name of what scores beside the rules, or ""."""
         return self._classifier.name if self._classifier is not None else ""
+
+    @property
+    def picture_model(self) -> str:
+        """Return the name of what looks at pictures, or ""."""
+        return self._pictures.name if self._pictures is not None else ""
+
+    @property
+    def sees_pictures(self) -> bool:
+        """Return whether pictures are looked at."""
+        return self._pictures is not None
 
     async def prepare(self) -> None:
         """Load the model now, which the first check would do otherwise; repeatable.
@@ -157,11 +159,23 @@ class Moderator:
         Raises:
             RetryLater: it could not be checked, and the role fails closed.
         """
-        [examined] = await self.examine([Said(text, role, conversation, user)])
+        [examined] = await self.examine([Said(text, Source(role, conversation, user))])
         return examined.verdict
 
     async def examine(self, texts: Sequence[Said]) -> list[Examined]:
         """Return for each text what `check` would, and all that was found; batched.
+
+        Raises:
+            RetryLater: see `check`.
+        """
+        found = await self.find(texts)
+        return [
+            Examined(said, findings, self.policy.judge(findings, said.source, self.model))
+            for said, findings in zip(texts, found, strict=True)
+        ]
+
+    async def find(self, texts: Sequence[Said]) -> list[tuple[Finding, ...]]:
+        """Return for each text all that was found, which no policy has judged yet; batched.
 
         Raises:
             RetryLater: see `check`.
@@ -173,10 +187,8 @@ class Moderator:
                 plain = await self._turns.take(lambda: self._by_rules(texts, found))
                 await self._by_model(plain, texts, found)
         except (TimeoutError, RetryLater, GenerationFailed) as error:
-            self._failed({said.role for said in texts}, error)
-        return [
-            self._judged(tuple(findings), said) for findings, said in zip(found, texts, strict=True)
-        ]
+            self._failed({said.source.role for said in texts}, error)
+        return [tuple(findings) for findings in found]
 
     async def check_picture(
         self,
@@ -190,15 +202,25 @@ class Moderator:
         Raises:
             RetryLater: it could not be looked at, and the role fails closed.
         """
+        findings = await self.find_in_picture(data, role)
+        source = Source(role, conversation, user)
+        return self.picture_policy.judge(findings, source, self.picture_model)
+
+    async def find_in_picture(self, data: bytes, role: Role) -> tuple[Finding, ...]:
+        """Return what was found in the bytes of a picture, which no policy has judged yet.
+
+        Raises:
+            RetryLater: see `check_picture`.
+        """
         if self._pictures is None:
-            return self._picture_policy.judge((), role, conversation, user)
-        rule, findings = self._pictures, list[Finding]()
+            return ()
+        rule = self._pictures
         try:
             with anyio.fail_after(self._failing.patience.total_seconds()):
-                findings += await self._turns.take(lambda: rule.find(data))
+                return tuple(await self._turns.take(lambda: rule.find(data)))
         except TimeoutError as error:
             self._failed({role}, error)
-        return self._picture_policy.judge(findings, role, conversation, user, rule.name)
+            return ()
 
     def _by_rules(self, texts: Sequence[Said], found: list[list[Finding]]) -> list[str]:
         """Add what the rules find in each text; return the texts as a model should read them."""
@@ -213,8 +235,9 @@ class Moderator:
     ) -> None:
         if self._classifier is None:
             return
-        for role in {said.role for said in texts}:
-            meant = [i for i, text in enumerate(plain) if texts[i].role is role and text.strip()]
+        roles = [said.source.role for said in texts]
+        for role in set(roles):
+            meant = [i for i, text in enumerate(plain) if roles[i] is role and text.strip()]
             if not meant:
                 continue
             scored = await self._classifier.scores([plain[i] for i in meant], role)
@@ -223,10 +246,6 @@ class Moderator:
                     Finding(category, min(score, SUREST), _MODEL, by_model=True)
                     for category, score in scores.items()
                 ]
-
-    def _judged(self, findings: tuple[Finding, ...], said: Said) -> Examined:
-        verdict = self.policy.judge(findings, said.role, said.conversation, said.user, self.model)
-        return Examined(said, findings, verdict)
 
     def _failed(self, roles: set[Role], error: Exception) -> None:
         """Let a check end with what is known, or not at all."""

@@ -1,12 +1,12 @@
 """From findings to a level: what an operator allows, where, and of whom. Pure."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chatune_core.errors import ConfigurationError
 from chatune_core.messages import ConversationId
-from chatune_core.moderation.verdicts import Category, Finding, Level, Role, Verdict
+from chatune_core.moderation.verdicts import Category, Finding, Level, Role, Source, Verdict
 
 NEVER = 2.0
 """A threshold that no score reaches."""
@@ -16,12 +16,16 @@ NEVER = 2.0
 class Thresholds:
     """From which score on a person looks, and from which on something is done.
 
+    Scores of models and rules that are sure are held to both. A rule that is not sure never has
+    anything done by itself; a person looks from `unsure` on, or from `review` on if it is None.
+
     Raises:
         ConfigurationError: if something would be done before anybody looks.
     """
 
     review: float = NEVER
     act: float = NEVER
+    unsure: float | None = None
 
     def __post_init__(self) -> None:
         if self.review > self.act:
@@ -30,24 +34,33 @@ class Thresholds:
                 "Set review no higher than act.",
             )
 
-    def level(self, score: float) -> Level:
-        """Return what a score comes to."""
-        if score >= self.act:
-            return Level.ACT
-        return Level.REVIEW if score >= self.review else Level.ALLOW
+    def level(self, finding: Finding) -> Level:
+        """Return what a finding comes to."""
+        if finding.by_model or finding.sure:
+            if finding.score >= self.act:
+                return Level.ACT
+            return Level.REVIEW if finding.score >= self.review else Level.ALLOW
+        review = self.review if self.unsure is None else self.unsure
+        return Level.REVIEW if finding.score >= review else Level.ALLOW
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """What differs in one workspace, category or channel.
 
-    `thresholds` stand above those of the place around it. `age_gated` allows sexual content;
-    `exempt_users` are never judged there.
+    `thresholds` stand above those of the place around it. `age_gated` allows sexual content, as
+    a platform's own age gate does; `exempt_users`, and people with one of `exempt_roles`, are
+    never judged there.
     """
 
     thresholds: Mapping[tuple[Role, Category], Thresholds] = field(default_factory=dict)
     age_gated: bool = False
     exempt_users: frozenset[str] = frozenset()
+    exempt_roles: frozenset[str] = frozenset()
+
+    def exempts(self, source: Source) -> bool:
+        """Return whether what comes from `source` is not judged here."""
+        return source.user in self.exempt_users or not self.exempt_roles.isdisjoint(source.roles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +81,14 @@ class Policy:
     def version(self) -> str:
         """Return a name that changes with any part of the policy."""
         parts = [
-            *sorted((r.value, c.value, t.review, t.act) for (r, c), t in self.thresholds.items()),
+            *_listed(self.thresholds),
             *(
                 (
                     name,
                     place.age_gated,
-                    *sorted(place.exempt_users),
-                    *sorted(
-                        (r.value, c.value, t.review, t.act)
-                        for (r, c), t in place.thresholds.items()
-                    ),
+                    sorted(place.exempt_users),
+                    sorted(place.exempt_roles),
+                    _listed(place.thresholds),
                 )
                 for name, place in sorted(self.places.items())
             ),
@@ -86,23 +97,16 @@ class Policy:
         ]
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
-    def judge(
-        self,
-        findings: Iterable[Finding],
-        role: Role,
-        conversation: ConversationId,
-        user: str = "",
-        model: str = "",
-    ) -> Verdict:
-        """Return the verdict on a text in which `findings` were found."""
-        around = list(self._around(conversation))
-        exempt = any(user in place.exempt_users for place in around)
+    def judge(self, findings: Iterable[Finding], source: Source, model: str = "") -> Verdict:
+        """Return the verdict on what comes from `source`, in which `findings` were found."""
+        around = list(self._around(source.conversation))
+        exempt = any(place.exempts(source) for place in around)
         scores: dict[Category, float] = {}
         counted: list[tuple[Level, Finding]] = []
         excused: list[str] = []
         for finding in findings:
             scores[finding.category] = max(scores.get(finding.category, 0.0), finding.score)
-            level = self._thresholds(role, finding.category, around).level(finding.score)
+            level = self._thresholds(source, finding.category, around).level(finding)
             if level is Level.ALLOW:
                 continue
             if exempt or finding.rule in self.allowed_rules:
@@ -118,6 +122,7 @@ class Policy:
             model,
             tuple(excused),
             self.shadow,
+            tuple(finding for level, finding in counted if level is Level.ACT),
         )
 
     def _around(self, conversation: ConversationId) -> Iterable[Place]:
@@ -127,11 +132,22 @@ class Policy:
             if place is not None:
                 yield place
 
-    def _thresholds(self, role: Role, category: Category, around: Iterable[Place]) -> Thresholds:
-        places = list(around)
-        if category is Category.SEXUAL and any(place.age_gated for place in places):
+    def _thresholds(
+        self, source: Source, category: Category, around: Sequence[Place]
+    ) -> Thresholds:
+        age_gated = source.age_gated or any(place.age_gated for place in around)
+        if category is Category.SEXUAL and age_gated:
             return Thresholds()
-        for place in places:
-            if (role, category) in place.thresholds:
-                return place.thresholds[role, category]
-        return self.thresholds.get((role, category), Thresholds())
+        for place in around:
+            if (source.role, category) in place.thresholds:
+                return place.thresholds[source.role, category]
+        return self.thresholds.get((source.role, category), Thresholds())
+
+
+def _listed(
+    thresholds: Mapping[tuple[Role, Category], Thresholds],
+) -> list[tuple[str, str, float, float, str]]:
+    return sorted(
+        (role.value, category.value, held.review, held.act, str(held.unsure))
+        for (role, category), held in thresholds.items()
+    )

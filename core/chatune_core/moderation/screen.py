@@ -33,9 +33,15 @@ class Withheld(Exception):
 class Screen:
     """Lets one growing text through, piece by piece."""
 
-    def __init__(self, check: Check, *, hold: int = HOLD, step: int = STEP) -> None:
-        """Use `check`, which judges a passage without knowing the rest."""
-        self._check, self._hold, self._step = check, hold, step
+    def __init__(
+        self, check: Check, *, shadow: bool = False, hold: int = HOLD, step: int = STEP
+    ) -> None:
+        """Use `check`, which judges a passage without knowing the rest.
+
+        In `shadow` mode nothing would be withheld, so nothing is held back: only the whole is
+        checked.
+        """
+        self._check, self._shadow, self._hold, self._step = check, shadow, hold, step
         self._checked = 0
         self._shown = 0
         self.noticed: Verdict | None = None
@@ -47,6 +53,8 @@ class Screen:
         Raises:
             Withheld: something in it must not be shown; nothing of that was.
         """
+        if self._shadow:
+            return text
         if self._due(text):
             await self._judge(text[max(0, self._checked - OVERLAP) :])
             self._checked = len(text)

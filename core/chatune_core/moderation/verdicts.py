@@ -40,6 +40,29 @@ class Role(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """Where a text or a picture comes from: as what, where and by whom it was said.
+
+    `roles` are the author's there, as in "discord:ROLE". `age_gated` says that the platform lets
+    adults alone in.
+    """
+
+    role: Role = Role.COMMUNITY
+    conversation: ConversationId = NOWHERE
+    user: UserId = NOBODY
+    roles: tuple[str, ...] = ()
+    age_gated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A text to judge, and where it comes from."""
+
+    text: str
+    source: Source = Source()
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
     """Where in the original text: characters `start` to `end`, without `end`."""
 
@@ -86,7 +109,8 @@ class Verdict:
     """The outcome of a check, with all that explains it.
 
     `scores` has every category that was looked at. `findings` are those that counted, the worst
-    first. `policy` and `model` name the versions that decided.
+    first; `acting` are those of them for which something is to be done. `policy` and `model` name
+    the versions that decided.
     """
 
     level: Level
@@ -98,6 +122,7 @@ class Verdict:
     """Rules that would have counted but for an allow-list or an exemption."""
     shadow: bool = False
     """Whether the policy only watches for now."""
+    acting: tuple[Finding, ...] = ()
 
     @property
     def acts(self) -> bool:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chatune_core.messages import ConversationId, UserId
+from chatune_core.messages import ConversationId, MessageKey, UserId
 from chatune_core.moderation.normalising import normalised
 from chatune_core.moderation.rules.crowd import Crowd, CrowdLimits, Seen, are_alike, simhash
 from chatune_core.moderation.rules.hidden import HiddenText
@@ -16,8 +16,11 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 ADVERT = "join my new server, there are free prizes for the first hundred people"
 
 
-def seen(text: str, seconds: float = 0, user: str = "ann", channel: str = "general") -> Seen:
+def seen(
+    text: str, seconds: float = 0, user: str = "ann", channel: str = "general", message: str = ""
+) -> Seen:
     return Seen(
+        MessageKey(message or f"{channel}:{user}:{seconds}"),
         UserId(user),
         ConversationId(channel),
         START + timedelta(seconds=seconds),
@@ -43,6 +46,27 @@ def test_people_and_channels_do_not_add_up_to_a_flood() -> None:
     talk = [seen("hi", 0, user, channel) for user in "abc" for channel in "xyz"]
 
     assert rules(crowd, *talk) == []
+
+
+def test_what_was_counted_is_sure() -> None:
+    crowd = Crowd(CrowdLimits(messages=1, copies=2, crowd_copies=1))
+
+    [*_, findings] = [crowd.see(seen(ADVERT, at)) for at in range(2)]
+
+    assert [(each.rule, each.sure) for each in findings] == [
+        ("crowd.flood", True),
+        ("crowd.repetition", True),
+        ("crowd.raid", True),
+    ]
+
+
+def test_a_message_that_is_delivered_again_or_edited_counts_once() -> None:
+    crowd = Crowd(CrowdLimits(messages=2, copies=2, crowd_copies=2))
+
+    again = [seen(ADVERT, at, message="m1") for at in range(5)]
+
+    assert rules(crowd, *again) == []
+    assert rules(crowd, seen(ADVERT, 6, message="m2")) == ["crowd.repetition"]
 
 
 def test_a_text_said_again_in_other_channels_is_a_repetition_though_it_is_varied() -> None:

@@ -10,10 +10,10 @@ import pytest
 from chatune_core.errors import ConfigurationError, GenerationFailed, RetryLater
 from chatune_core.messages import ConversationId, UserId
 from chatune_core.moderation.in_thread import InThread
-from chatune_core.moderation.moderator import Failing, Moderator, Said
+from chatune_core.moderation.moderator import Failing, Moderator
 from chatune_core.moderation.normalising import Normalised
 from chatune_core.moderation.policy import Policy, Thresholds
-from chatune_core.moderation.verdicts import Category, Finding, Level, Role, Span
+from chatune_core.moderation.verdicts import Category, Finding, Level, Role, Said, Span
 from chatune_core.ports import Moderation
 
 pytestmark = pytest.mark.anyio
@@ -242,7 +242,7 @@ async def test_a_picture_is_judged_by_a_policy_of_its_own() -> None:
         name = "pictures-1"
 
         def find(self, data: bytes) -> Sequence[Finding]:
-            return [Finding(Category.SEXUAL, data[0] / 100, "image:explicit")]
+            return [Finding(Category.SEXUAL, data[0] / 100, "image:explicit", by_model=True)]
 
     pictures = Policy({(Role.COMMUNITY, Category.SEXUAL): Thresholds(0.2, 0.8)})
     moderator = Moderator([], None, POLICY, pictures=Explicit(), picture_policy=pictures)

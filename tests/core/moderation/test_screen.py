@@ -75,6 +75,16 @@ async def test_a_check_costs_no_more_than_a_few_times_the_text() -> None:
     assert reader.read < 15 * len(text)
 
 
+async def test_in_shadow_mode_everything_is_shown_at_once_and_checked_once_at_the_end() -> None:
+    reader, text = Reader(), FILLER * 10
+    screen = Screen(reader.check, shadow=True)
+
+    assert [await screen.shown(text[:end]) for end in (1, 7, 80)] == [text[:1], text[:7], text[:80]]
+    await screen.whole(text)
+
+    assert reader.read == len(text)
+
+
 async def test_what_was_checked_is_shown_but_for_its_end() -> None:
     screen, text = Screen(Reader().check), "a" * (STEP + HOLD)
 

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Generic, TypeVar
 
-from chatune_core.messages import ConversationId, UserId
+from chatune_core.messages import ConversationId, MessageKey, UserId
 from chatune_core.moderation.normalising import Normalised
-from chatune_core.moderation.verdicts import Category, Finding
+from chatune_core.moderation.verdicts import SURE, Category, Finding
 
 _SHORTEST = 12
 """Characters below which a repetition says nothing: people say "ok" and "thanks" often."""
@@ -17,8 +17,12 @@ _SHORTEST = 12
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A message as the counters see it; `at` is when it was sent."""
+    """A message as the counters see it; `at` is when it was sent.
 
+    `message` is what counts once, however often it is seen: delivered again, or edited.
+    """
+
+    message: MessageKey
     user: UserId
     channel: ConversationId
     at: datetime
@@ -50,18 +54,26 @@ class _Recent(Generic[K, V]):
 
     def __init__(self, window: timedelta, each: int, keys: int) -> None:
         self._window, self._each, self._keys = window, each, keys
-        self._values: OrderedDict[K, deque[tuple[datetime, V]]] = OrderedDict()
+        self._values: OrderedDict[K, deque[tuple[datetime, MessageKey, V]]] = OrderedDict()
 
-    def add(self, key: K, at: datetime, value: V) -> list[V]:
-        """Remember `value` and return those of its key that the window still holds, it included."""
+    def add(self, key: K, seen: Seen, value: V) -> list[V]:
+        """Remember `value` and return those of its key that the window still holds, it included.
+
+        It takes the place of what was remembered of the same message.
+        """
         values = self._values.setdefault(key, deque(maxlen=self._each))
         self._values.move_to_end(key)
         if len(self._values) > self._keys:
             self._values.popitem(last=False)
-        values.append((at, value))
+        for earlier in values:
+            if earlier[1] == seen.message:
+                values.remove(earlier)
+                break
+        at = seen.at
+        values.append((at, seen.message, value))
         while values[0][0] <= at - self._window:
             values.popleft()
-        return [each for sent, each in values if at - self._window < sent <= at]
+        return [each for sent, _, each in values if at - self._window < sent <= at]
 
 
 class Crowd:
@@ -81,22 +93,28 @@ class Crowd:
     def see(self, message: Seen) -> list[Finding]:
         """Count `message` and return what it was one too many of.
 
-        Messages may arrive out of order; each is judged by its own time.
+        Messages may arrive out of order, and again; each is judged by its own time.
         """
         limits, findings = self._limits, []
-        if len(self._sent.add((message.user, message.channel), message.at, None)) > limits.messages:
-            findings.append(Finding(Category.SPAM, 0.9, "crowd.flood"))
+        sent = self._sent.add((message.user, message.channel), message, None)
+        if len(sent) > limits.messages:
+            findings.append(_counted("flood"))
         if len(message.text.text) < _SHORTEST:
             return findings
         print_ = simhash(message.text.text)
-        said = self._said.add(message.user, message.at, print_)
+        said = self._said.add(message.user, message, print_)
         if sum(are_alike(print_, each) for each in said) >= limits.copies:
-            findings.append(Finding(Category.SPAM, 0.9, "crowd.repetition"))
-        heard = self._heard.add(message.channel, message.at, (message.user, print_))
+            findings.append(_counted("repetition"))
+        heard = self._heard.add(message.channel, message, (message.user, print_))
         people = {user for user, each in heard if are_alike(print_, each)}
         if len(people) >= limits.crowd_copies:
-            findings.append(Finding(Category.SPAM, 0.9, "crowd.raid"))
+            findings.append(_counted("raid"))
         return findings
+
+
+def _counted(what: str) -> Finding:
+    """Return a finding that is sure: it was counted, not guessed."""
+    return Finding(Category.SPAM, SURE, f"crowd.{what}")
 
 
 def simhash(text: str) -> int:

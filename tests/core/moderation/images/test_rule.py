@@ -8,7 +8,7 @@ from chatune_core.moderation.images.classifier import ImageClassifier
 from chatune_core.moderation.images.hashing import DenyList, hash_of
 from chatune_core.moderation.images.rule import ADVISED, ImageRule, PictureScores
 from chatune_core.moderation.policy import Place, Policy
-from chatune_core.moderation.verdicts import Category, Finding, Level, Role
+from chatune_core.moderation.verdicts import Category, Finding, Level, Role, Source
 from fakes.pictures import RedIsExplicit, animation, encoded, scene
 
 RED = encoded(Image.new("RGB", (50, 50), "red"), "PNG")
@@ -21,7 +21,7 @@ POLICY = Policy(
 
 def level(data: bytes, room: str = "discord:guild:all") -> Level:
     found = ImageRule(RedIsExplicit()).find(data)
-    return POLICY.judge(found, Role.COMMUNITY, ConversationId(room)).level
+    return POLICY.judge(found, Source(conversation=ConversationId(room))).level
 
 
 def test_the_classifier_fits_the_port() -> None:
