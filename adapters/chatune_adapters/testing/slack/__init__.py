@@ -23,7 +23,8 @@ What it does rests on four kinds of ground:
   which events a stream makes (here a message at its start, message_changed at its stop); the
   4,000 characters of text in chat.update; the error bodies of response URLs; that files are shared
   the moment an upload is completed; that unanswered interactions are never sent again; 8,192
-  characters of metadata; the tiers of `Limits.like_slack` beyond apps.connections.open; error codes
+  characters of metadata; that administrators delete any message they can see with their token, and
+  what a previewed link changes; the tiers of `Limits.like_slack` beyond apps.connections.open; error codes
   of conversations.*, reactions.*, files.*, oauth.* and assistant.*, which are from memory.
 """
 

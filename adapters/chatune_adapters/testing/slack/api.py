@@ -76,7 +76,10 @@ class _Visit:
         self.arguments = arguments
         self.struck = struck
         self.token = token
+        self.person = site.world.user_tokens.get(token)
         self.team = site.world.tokens.get(token)
+        if self.person is not None:
+            self.team = site.world.teams[self.person.user.team_id]
 
     async def answer(self) -> web.StreamResponse:
         refusal = self._refusal()
@@ -120,7 +123,7 @@ class _Visit:
             if method is None:
                 raise ApiError("unknown_method", req_method=self.name)
             self._admit(method)
-            call = Call(self.site, self.name, dict(self.arguments), self.team)
+            call = Call(self.site, self.name, dict(self.arguments), self.team, self.person)
             return {"ok": True} | await method.handler(call)
         except ApiError as error:
             return {"ok": False, "error": error.code} | error.more
@@ -137,10 +140,18 @@ class _Visit:
             raise ApiError("invalid_auth")
         if is_app != (method.token == "app"):
             raise ApiError("not_allowed_token_type")
-        if self.team and method.scopes and not self.team.scopes.intersection(method.scopes):
+        if self.person is not None and method.token != "bot or person":
+            raise ApiError("not_allowed_token_type")
+        granted = self._granted()
+        if granted is not None and method.scopes and not granted.intersection(method.scopes):
             needed = ",".join(method.scopes)
-            provided = ",".join(sorted(self.team.scopes))
-            raise ApiError("missing_scope", needed=needed, provided=provided)
+            raise ApiError("missing_scope", needed=needed, provided=",".join(sorted(granted)))
+
+    def _granted(self) -> set[str] | None:
+        """Return the scopes of the token; None where it has none, as that of the app."""
+        if self.person is not None:
+            return self.person.scopes
+        return self.team.scopes if self.team is not None else None
 
     def _end_stream(self) -> None:
         channel = self.site.world.channels.get(str(self.arguments.get("channel")))
@@ -165,8 +176,9 @@ class _Visit:
     def _send(self, status: int, body: Json, headers: dict[str, str] | None = None) -> web.Response:
         self._note(status, body)
         headers = dict(headers or {})
-        if self.team is not None:
-            headers["X-OAuth-Scopes"] = ",".join(sorted(self.team.scopes))
+        granted = self._granted()
+        if granted is not None:
+            headers["X-OAuth-Scopes"] = ",".join(sorted(granted))
         if self.name in METHODS:
             headers["X-Accepted-OAuth-Scopes"] = ",".join(METHODS[self.name].scopes)
         return web.json_response(body, status=status, headers=headers)

@@ -1,11 +1,19 @@
 """Methods on tokens, workspaces, users and connections."""
 
+from collections.abc import Iterable
+
 from aiohttp import web
 from yarl import URL
 
 from chatune_adapters.testing.slack.calls import ApiError, Call, Method, Methods, Site
 from chatune_adapters.testing.slack.payloads import team_json, user_json
-from chatune_adapters.testing.slack.world import Json, Team, World
+from chatune_adapters.testing.slack.world import (
+    Json,
+    Team,
+    User,
+    UserToken,
+    World,
+)
 
 
 def install(world: World, team: Team) -> None:
@@ -33,6 +41,19 @@ async def authorize(site: Site, request: web.Request) -> web.Response:
     return web.Response(status=302, headers={"Location": str(back)})
 
 
+def grant(world: World, user: User, scopes: Iterable[str]) -> UserToken:
+    """Let a person give the app a token of their own."""
+    given = UserToken(world.secret(f"xoxp-{user.team_id}-"), user, set(scopes))
+    world.user_tokens[given.token] = given
+    return given
+
+
+def withdraw(world: World, token: str) -> None:
+    """Let a person's token answer `token_revoked` from now on."""
+    world.user_tokens.pop(token, None)
+    world.dead_tokens[token] = "token_revoked"
+
+
 def retire_token(world: World, team: Team, error: str) -> None:
     """Let the bot token answer with this error from now on."""
     world.tokens.pop(team.bot_token, None)
@@ -44,10 +65,10 @@ async def _auth_test(call: Call) -> Json:
     return {
         "url": f"{call.site.origin}/",
         "team": team.name,
-        "user": team.bot.name,
+        "user": call.actor.name,
         "team_id": team.id,
-        "user_id": team.bot.id,
-        "bot_id": team.bot_id,
+        "user_id": call.actor.id,
+        **({} if call.person else {"bot_id": team.bot_id}),
         "is_enterprise_install": False,
     }
 
@@ -101,7 +122,7 @@ async def _team_info(call: Call) -> Json:
 
 async def _users_info(call: Call) -> Json:
     user = user_json(call.user())
-    if "users:read.email" not in call.workspace.scopes:
+    if "users:read.email" not in call.scopes:
         del user["profile"]["email"]
     return {"user": user}
 
@@ -129,11 +150,11 @@ async def _api_test(call: Call) -> Json:
 
 METHODS: Methods = {
     "api.test": Method(_api_test, token="none"),
-    "auth.test": Method(_auth_test),
+    "auth.test": Method(_auth_test, token="bot or person"),
     "auth.revoke": Method(_auth_revoke),
     "apps.connections.open": Method(_connections_open, token="app"),
     "bots.info": Method(_bots_info, ("users:read",)),
     "oauth.v2.access": Method(_oauth_access, token="none"),
     "team.info": Method(_team_info, ("team:read",)),
-    "users.info": Method(_users_info, ("users:read",)),
+    "users.info": Method(_users_info, ("users:read",), token="bot or person"),
 }

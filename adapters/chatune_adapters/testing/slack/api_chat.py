@@ -10,7 +10,7 @@ from chatune_adapters.testing.slack.contents import (
     own_message,
     thread,
 )
-from chatune_adapters.testing.slack.world import Json, Message
+from chatune_adapters.testing.slack.world import Channel, Json, Message
 
 
 def bot_message(call: Call, channel: str, text: str, **more: object) -> Message:
@@ -117,9 +117,16 @@ def _new_content(call: Call) -> Json:
 
 async def _delete(call: Call) -> Json:
     channel = call.channel()
-    message = own_message(call, channel, "cant_delete_message")
+    message = _deletable(call, channel)
     call.site.messaging.delete(channel, message)
     return {"channel": channel.id, "ts": message.ts}
+
+
+def _deletable(call: Call, channel: Channel) -> Message:
+    """Return the message, if whoever acts may delete it: its author, or an administrator."""
+    if call.person is not None and (call.actor.is_admin or call.actor.is_owner):
+        return call.message(channel)
+    return own_message(call, channel, "cant_delete_message")
 
 
 async def _permalink(call: Call) -> Json:
@@ -132,7 +139,7 @@ async def _permalink(call: Call) -> Json:
 
 
 METHODS: Methods = {
-    "chat.delete": Method(_delete, ("chat:write",)),
+    "chat.delete": Method(_delete, ("chat:write",), token="bot or person"),
     "chat.getPermalink": Method(_permalink),
     "chat.postEphemeral": Method(_ephemeral, ("chat:write",)),
     "chat.postMessage": Method(_post, ("chat:write",)),

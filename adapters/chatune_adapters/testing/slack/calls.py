@@ -14,9 +14,17 @@ from chatune_adapters.testing.slack.messaging import Messaging
 from chatune_adapters.testing.slack.record import Log
 from chatune_adapters.testing.slack.sockets import Sockets
 from chatune_adapters.testing.slack.timing import Timing
-from chatune_adapters.testing.slack.world import Channel, Json, Message, Team, User, World
+from chatune_adapters.testing.slack.world import (
+    Channel,
+    Json,
+    Message,
+    Team,
+    User,
+    UserToken,
+    World,
+)
 
-TokenKind = Literal["bot", "app", "none"]
+TokenKind = Literal["bot", "bot or person", "app", "none"]
 
 
 class ApiError(Exception):
@@ -73,6 +81,7 @@ class Call:
     method: str
     arguments: Json
     team: Team | None
+    person: UserToken | None = None
 
     @property
     def world(self) -> World:
@@ -85,6 +94,16 @@ class Call:
         if self.team is None:
             raise ApiError("not_allowed_token_type")
         return self.team
+
+    @property
+    def actor(self) -> User:
+        """Who acts: the bot, or the person whose token it is."""
+        return self.person.user if self.person is not None else self.workspace.bot
+
+    @property
+    def scopes(self) -> set[str]:
+        """What the token allows."""
+        return self.person.scopes if self.person is not None else self.workspace.scopes
 
     def text(self, name: str) -> str:
         """Return an argument that must be there."""
@@ -123,7 +142,7 @@ class Call:
             raise ApiError(error) from cause
 
     def channel(self, name: str = "channel") -> Channel:
-        """Return the conversation an argument names, if the bot may know it.
+        """Return the conversation an argument names, if whoever acts may know it.
 
         Raises:
             ApiError: `channel_not_found`.
@@ -131,7 +150,7 @@ class Call:
         channel = self.world.channels.get(self.text(name))
         if channel is None or channel.team is not self.workspace:
             raise ApiError("channel_not_found")
-        if channel.kind != "channel" and self.workspace.bot.id not in channel.members:
+        if channel.kind != "channel" and self.actor.id not in channel.members:
             raise ApiError("channel_not_found")
         return channel
 

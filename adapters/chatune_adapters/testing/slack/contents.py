@@ -120,12 +120,12 @@ def thread(call: Call, channel: Channel, name: str = "thread_ts") -> str | None:
 
 
 def own_message(call: Call, channel: Channel, error: str) -> Message:
-    """Return the message a call names, if the bot wrote it.
+    """Return the message a call names, if whoever acts wrote it.
 
     Raises:
         ApiError: `message_not_found`, or the given error.
     """
     message = call.message(channel)
-    if message.user != call.workspace.bot.id:
+    if message.user != call.actor.id:
         raise ApiError(error)
     return message

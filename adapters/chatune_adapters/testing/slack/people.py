@@ -80,6 +80,26 @@ class People:
         """Let the author change a message."""
         self.site.messaging.change(self._channel(message), message, text=text)
 
+    async def unfurl(self, message: Message, url: str, title: str, text: str = "") -> None:
+        """Let Slack add the preview of a link in a message, some time after it was written.
+
+        Raises:
+            LookupError: if the message has no such link.
+        """
+        if url not in message.text:
+            raise LookupError(f"the message has no link {url!r}")
+        preview = {
+            "id": len(message.attachments) + 1,
+            "from_url": url,
+            "original_url": url,
+            "title": title,
+            "title_link": url,
+            "text": text,
+            "fallback": title,
+        }
+        channel, shown = self._channel(message), [*message.attachments, preview]
+        self.site.messaging.change(channel, message, edited=False, attachments=shown)
+
     async def delete(self, message: Message) -> None:
         """Let the author, or an administrator, delete a message."""
         self.site.messaging.delete(self._channel(message), message)

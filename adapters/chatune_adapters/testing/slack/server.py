@@ -11,7 +11,13 @@ from aiohttp import web
 from anyio.abc import TaskGroup
 
 from chatune_adapters.testing.slack.api import answer_call
-from chatune_adapters.testing.slack.api_auth import authorize, install, new_code
+from chatune_adapters.testing.slack.api_auth import (
+    authorize,
+    grant,
+    install,
+    new_code,
+    withdraw,
+)
 from chatune_adapters.testing.slack.api_files import give_download, take_upload
 from chatune_adapters.testing.slack.calls import AssistantThread, Site
 from chatune_adapters.testing.slack.deliveries import Deliveries
@@ -152,15 +158,35 @@ class SlackServer(People):
         install(world, team)
         return team
 
-    def add_user(self, team: Team, name: str) -> User:
+    def add_user(
+        self, team: Team, name: str, *, is_admin: bool = False, is_owner: bool = False
+    ) -> User:
         """Add a person; a member of every public channel there is and will be."""
         world = self.site.world
-        user = User(world.new_id("U"), team.id, name, name.capitalize())
+        user = User(
+            world.new_id("U"),
+            team.id,
+            name,
+            name.capitalize(),
+            is_admin=is_admin,
+            is_owner=is_owner,
+        )
         world.users[user.id] = user
         for channel in world.channels.values():
             if channel.team is team and channel.kind == "channel":
                 channel.members.add(user.id)
         return user
+
+    def user_token(self, user: User, *scopes: str) -> str:
+        """Return a token by which the app acts as a person; with chat:write unless told otherwise.
+
+        auth.test, chat.delete and users.info take it; an administrator's deletes any message.
+        """
+        return grant(self.site.world, user, scopes or ("chat:write",)).token
+
+    def revoke_user_token(self, token: str) -> None:
+        """Let a person take their token back."""
+        withdraw(self.site.world, token)
 
     def add_channel(
         self, team: Team, name: str, *, kind: ChannelKind = "channel", with_bot: bool = True
@@ -187,6 +213,7 @@ class SlackServer(People):
         thread: Message | str | None = None,
         *,
         deleted: bool = False,
+        seen_by: User | None = None,
     ) -> list[Message]:
         """Return what people see in a conversation, oldest first, ephemeral messages included.
 
@@ -194,12 +221,17 @@ class SlackServer(People):
             channel: the conversation; its threads are included.
             thread: only this message and its replies.
             deleted: what was deleted, too.
+            seen_by: only what this person sees.
         """
+        if seen_by is not None and seen_by.id not in channel.members:
+            return []
         ts = thread.ts if isinstance(thread, Message) else thread
         return [
             one
             for one in channel.messages.values()
-            if (deleted or not one.deleted) and (ts is None or ts in (one.ts, one.thread_ts))
+            if (deleted or not one.deleted)
+            and (ts is None or ts in (one.ts, one.thread_ts))
+            and (seen_by is None or one.ephemeral_for in (None, seen_by.id))
         ]
 
     def replies(self, message: Message) -> list[Message]:

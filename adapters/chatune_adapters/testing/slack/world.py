@@ -57,6 +57,8 @@ class User:
     name: str
     real_name: str
     is_bot: bool = False
+    is_admin: bool = False
+    is_owner: bool = False
     deleted: bool = False
     locale: str = "en-US"
     tz: str = "Europe/London"
@@ -89,6 +91,15 @@ class Team:
     def signing_secret(self) -> str:
         """The secret that signs requests; the same for all workspaces."""
         return self.app.signing_secret
+
+
+@dataclass(slots=True, eq=False)
+class UserToken:
+    """A person's own token: the app acts as that person, within these scopes."""
+
+    token: str
+    user: User
+    scopes: set[str]
 
 
 @dataclass(slots=True, eq=False)
@@ -203,6 +214,7 @@ class World:
     files: dict[str, File] = field(default_factory=dict)
     views: dict[str, View] = field(default_factory=dict)
     tokens: dict[str, Team] = field(default_factory=dict)
+    user_tokens: dict[str, UserToken] = field(default_factory=dict)
     dead_tokens: dict[str, str] = field(default_factory=dict)
     install_codes: dict[str, Team] = field(default_factory=dict)
     _count: Iterator[int] = field(default_factory=lambda: itertools.count(0x10001))
