@@ -5,7 +5,7 @@ from typing import Protocol
 
 from anyio.abc import TaskStatus
 
-from chatune_core.ports import Files, Intake, Sender
+from chatune_core.ports import Enforcer, Files, Intake, Sender
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,14 @@ class Platform(Protocol):
     @property
     def files(self) -> Files:
         """What people attached; usable while `run` runs."""
+        ...
+
+    @property
+    def enforcer(self) -> Enforcer | None:
+        """What the bot may do about messages and people; None where there is nothing to do.
+
+        Usable while `run` runs, `RetryLater` otherwise.
+        """
         ...
 
     async def run(self, intake: Intake, *, task_status: TaskStatus[None]) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from dataclasses import replace
 from pathlib import Path
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from chatune_adapters.discord.install import PERMISSIONS, invite_link
 from chatune_adapters.discord.settings import DiscordSettings
 from chatune_adapters.slack.manifest import manifest_text
-from chatune_adapters.slack.settings import APPS_PAGE, SlackSettings
+from chatune_adapters.slack.settings import APPS_PAGE
 from chatune_bots.compose import Parts, stores_in_memory
 from chatune_bots.home import Home
 from chatune_bots.platforms import slack_options
@@ -70,7 +71,7 @@ def _init_slack(home: Home, folder: Path, bot_file: Path | None) -> None:
     adapter = slack_options(begun.settings.slack)
     if not adapter.listen and not adapter.app_token:
         # Socket Mode needs no address, so that is what a newcomer gets.
-        adapter = SlackSettings(app_token="xapp-", command=adapter.command)
+        adapter = replace(adapter, app_token="xapp-")
     text = manifest_text(adapter, _commands(begun), begun.settings.bot.name)
     file = folder / MANIFEST
     if file.exists() and file.read_text(encoding="utf-8") != text:
@@ -82,12 +83,18 @@ def _init_slack(home: Home, folder: Path, bot_file: Path | None) -> None:
         if adapter.socket_mode
         else "3. Basic Information, App Credentials:  export CHATUNE_SLACK__SIGNING_SECRET=..."
     )
+    bot_token = "2. Install App:  export CHATUNE_SLACK__BOT_TOKEN=xoxb-..."
+    if adapter.removes or adapter.moderator_token:
+        bot_token += (
+            "\n   As an administrator, so that messages can be removed; then User OAuth Token:"
+            "\n   export CHATUNE_SLACK__MODERATOR_TOKEN=xoxp-..."
+        )
     typer.echo(
         "\n".join(
             [
                 f"Wrote {file}.",
                 f"1. Open {APPS_PAGE}, Create New App, From a manifest, and paste it.",
-                "2. Install App:  export CHATUNE_SLACK__BOT_TOKEN=xoxb-...",
+                bot_token,
                 tokens,
                 f"4. {_platforms_line(begun.settings, 'slack')}",
                 "5. chatune doctor, then chatune serve. Invite the bot to a channel: /invite @name",

@@ -98,6 +98,7 @@ def slack_options(section: SlackSection) -> "SlackSettings":
         usual,
         app_token=_revealed(section.app_token),
         bot_token=_revealed(section.bot_token),
+        moderator_token=_revealed(section.moderator_token),
         signing_secret=_revealed(section.signing_secret),
         client_secret=_revealed(section.client_secret),
         client_id=section.client_id or "",

@@ -163,11 +163,13 @@ class SlackSection(_Section):
 
     Tokens and secrets are best given as CHATUNE_SLACK__BOT_TOKEN and so on. With `app_token` events
     come over Socket Mode, else over HTTP at `listen`, checked with `signing_secret`. `bot_token`
-    serves one workspace; `client_id` and `client_secret` let others install the app.
+    serves one workspace; `client_id` and `client_secret` let others install the app. With
+    `moderator_token`, a person's own token, messages are removed in watched channels.
     """
 
     app_token: SecretStr | None = None
     bot_token: SecretStr | None = None
+    moderator_token: SecretStr | None = None
     signing_secret: SecretStr | None = None
     client_id: str | None = None
     client_secret: SecretStr | None = None

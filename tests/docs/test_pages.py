@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chatune_adapters.discord.install import PERMISSIONS
-from chatune_adapters.slack.manifest import NEEDED, SCOPES
+from chatune_adapters.slack.manifest import FLAGS, NEEDED, SCOPES
 from chatune_bots.cli import app
 from chatune_bots.configuration import load
 from chatune_bots.home import Home
@@ -57,7 +57,10 @@ def test_every_scope_of_the_manifest_is_explained_and_no_other() -> None:
     table = rows(page("slack.md"), "scope")
     named = re.findall(r"`([a-z_]+:?[a-z]*)`", " ".join(row.split("|")[1] for row in table))
 
+    watching = rows(page("slack.md"), "what is done")
+
     assert sorted(named) == sorted(SCOPES)
+    assert re.findall(r"`([a-z_]+:[a-z]+)`", " ".join(watching)) == [FLAGS]
     assert set(re.findall(r"`([a-z_]+:[a-z]+)`", without(page("slack.md")))) == set(NEEDED)
 
 

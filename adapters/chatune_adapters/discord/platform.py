@@ -23,7 +23,7 @@ from chatune_adapters.discord.settings import DiscordSettings
 from chatune_adapters.discord.taken import Taken
 from chatune_adapters.platform import Health
 from chatune_core.errors import ConfigurationError, RetryLater
-from chatune_core.ports import Intake, KeyValues
+from chatune_core.ports import Enforcer, Intake, KeyValues
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -54,6 +54,11 @@ class DiscordPlatform:
         self._listening = anyio.Event()
         self._taking = anyio.CancelScope()
         self._name = ""
+
+    @property
+    def enforcer(self) -> Enforcer | None:
+        """See Platform.enforcer. Nothing is done about messages and people so far."""
+        return None
 
     async def run(self, intake: Intake, *, task_status: TaskStatus[None]) -> None:
         """See Platform.run."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chatune_adapters.slack.mrkdwn import escaped, has_table, to_mrkdwn
+from chatune_adapters.slack.mrkdwn import escaped, harmless, has_table, to_mrkdwn
 from chatune_adapters.splitting import split
 from chatune_core.fitting import STOP
 from chatune_core.messages import Button
@@ -61,7 +61,7 @@ def _size(text: str) -> int:
 
 
 def _with_table(text: str, buttons: Sequence[Button]) -> Body:
-    block = {"type": "markdown", "text": text}
+    block = {"type": "markdown", "text": harmless(text)}
     return Body(escaped(text)[:TEXT], (block, *_actions(buttons)))
 
 

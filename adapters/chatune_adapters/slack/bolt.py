@@ -17,7 +17,7 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from chatune_adapters.slack.installations import Installations, States
-from chatune_adapters.slack.manifest import SCOPES
+from chatune_adapters.slack.manifest import scopes_of
 from chatune_adapters.slack.quiet import QuietLogger
 from chatune_adapters.slack.receiver import Ack, Json, Receiver
 from chatune_adapters.slack.settings import SlackSettings
@@ -70,7 +70,7 @@ def oauth_flow(
         settings=AsyncOAuthSettings(
             client_id=settings.client_id,
             client_secret=settings.client_secret,
-            scopes=list(SCOPES),
+            scopes=list(scopes_of(settings)),
             redirect_uri=base + REDIRECT if base else None,
             install_path=INSTALL,
             redirect_uri_path=REDIRECT,

@@ -1,11 +1,20 @@
 """The way out as others hold it: there from the beginning, usable while the platform runs."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from chatune_adapters.slack.enforcer import aside
 from chatune_core.errors import RetryLater
-from chatune_core.messages import Attachment, Inbound, MessageKey, Reply
-from chatune_core.ports import Capabilities, Files, Sender
+from chatune_core.messages import (
+    Attachment,
+    ConversationId,
+    Inbound,
+    MessageKey,
+    Reply,
+    UserId,
+)
+from chatune_core.moderation.cases import Measure
+from chatune_core.ports import Capabilities, Enforcer, Files, Sender
 
 _SOON = timedelta(seconds=1)
 
@@ -65,3 +74,51 @@ class GatedFiles:
         if self._open is None:
             raise RetryLater("Slack is not connected", _SOON)
         return await self._open.read(attachment, limit_bytes)
+
+
+class GatedEnforcer:
+    """Fulfils `Enforcer`: passes on to another while that one is open."""
+
+    def __init__(self, measures: frozenset[Measure]) -> None:
+        self._measures = measures
+        self._open: Enforcer | None = None
+
+    def open(self, enforcer: Enforcer) -> None:
+        """Pass on to `enforcer` from now on."""
+        self._open = enforcer
+
+    def shut(self) -> None:
+        """Refuse from now on."""
+        self._open = None
+
+    @property
+    def measures(self) -> frozenset[Measure]:
+        """See Enforcer.measures."""
+        return self._measures
+
+    async def remove(self, conversation: ConversationId, message: MessageKey) -> None:
+        """See Enforcer.remove."""
+        await self._opened().remove(conversation, message)
+
+    async def flag(self, conversation: ConversationId, message: MessageKey, *, on: bool) -> None:
+        """See Enforcer.flag."""
+        await self._opened().flag(conversation, message, on=on)
+
+    async def time_out(
+        self, conversation: ConversationId, user: UserId, until: datetime | None
+    ) -> None:
+        """See Enforcer.time_out."""
+        await self._opened().time_out(conversation, user, until)
+
+    async def slow_down(self, conversation: ConversationId, pause: timedelta) -> None:
+        """See Enforcer.slow_down."""
+        await self._opened().slow_down(conversation, pause)
+
+    def aside(self, conversation: ConversationId, user: UserId) -> ConversationId:
+        """See Enforcer.aside."""
+        return aside(conversation)
+
+    def _opened(self) -> Enforcer:
+        if self._open is None:
+            raise RetryLater("Slack is not connected", _SOON)
+        return self._open

@@ -37,6 +37,12 @@ def place_of(conversation: ConversationId) -> Place:
     return Place(team, channel, thread[0] if thread else "")
 
 
+def place_of_message(message: MessageKey) -> tuple[Place, str]:
+    """Return the channel that shows a message of this platform, and the ts of the message."""
+    _, team, channel, ts = message.split(":")
+    return Place(team, channel), ts
+
+
 def user_id(team: str, user: str) -> UserId:
     """Return the core's id of a user."""
     return UserId(f"{NAME}:{team}:{user}") if user else NOBODY
@@ -63,9 +69,21 @@ def event_key(team: str, *parts: str) -> EventKey:
 
 
 def ts_of(key: EventKey) -> str:
-    """Return the ts of the message whose arrival `key` names, or "" for another kind of event."""
-    parts = key.split(":")
-    return parts[3] if len(parts) == 4 and _TS.fullmatch(parts[3]) else ""
+    """Return the ts that the event of `key` happened at, as far as the key tells, or "".
+
+    `key` may also be that of something announced because of the event.
+    """
+    stamps = [part for part in key.split(":")[3:] if _TS.fullmatch(part)]
+    return stamps[-1] if stamps else ""
+
+
+def announced(key: EventKey) -> bool:
+    """Return whether `key` is of something announced, and not of an answer to somebody.
+
+    Keys of what people do to the bot end after the workspace's own id of it, or with a ts; what
+    is announced has a word behind that.
+    """
+    return len(key.split(":")) > 3 and not _TS.fullmatch(key.rpartition(":")[2])
 
 
 def at(ts: str) -> datetime:

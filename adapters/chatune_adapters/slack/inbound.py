@@ -28,7 +28,8 @@ from chatune_core.messages import (
 )
 
 Json = Mapping[str, Any]
-_SAID = frozenset((None, "file_share", "thread_broadcast", "me_message"))
+SAID = frozenset((None, "file_share", "thread_broadcast", "me_message"))
+"""Subtypes of what a person said."""
 _THUMBS = {"+1": "👍", "thumbsup": "👍", "-1": "👎", "thumbsdown": "👎"}
 
 
@@ -53,7 +54,7 @@ def heard(payload: Json, names: Mapping[str, str]) -> Heard | None:
         KeyError, TypeError, ValueError, AttributeError: it is not what Slack would send.
     """
     event = payload["event"]
-    team, bot = _installed(payload)
+    team, bot = installed(payload)
     match event["type"]:
         case "app_mention":
             return _said(event, team, bot, names)
@@ -66,7 +67,7 @@ def heard(payload: Json, names: Mapping[str, str]) -> Heard | None:
     return None
 
 
-def _installed(payload: Json) -> tuple[str, str]:
+def installed(payload: Json) -> tuple[str, str]:
     """Return the workspace that installed the app, and the user id of the bot there."""
     authorizations = payload.get("authorizations") or [{}]
     first = authorizations[0]
@@ -78,7 +79,7 @@ def _message(
     payload: Json, event: Json, team: str, bot: str, names: Mapping[str, str]
 ) -> Heard | None:
     subtype = event.get("subtype")
-    if subtype in _SAID:
+    if subtype in SAID:
         return _said(event, team, bot, names)
     if subtype == "message_changed":
         if event["message"].get("subtype") == "tombstone":
@@ -102,7 +103,7 @@ def _said(event: Json, team: str, bot: str, names: Mapping[str, str]) -> Heard |
         user_id(team, user),
         at(event["ts"]),
         to_plain(text, names, bot),
-        tuple(filter(None, map(_attachment, event.get("files") or ()))),
+        tuple(filter(None, map(attachment, event.get("files") or ()))),
     )
     return Heard(received, place, addressed, _others(people, bot))
 
@@ -196,7 +197,8 @@ def _others(people: list[str], bot: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(user for user in people if user != bot))
 
 
-def _attachment(file: Json) -> Attachment | None:
+def attachment(file: Json) -> Attachment | None:
+    """Return a file that came with a message; None if it is gone."""
     url = file.get("url_private_download") or file.get("url_private")
     if not url or file.get("mode") in ("tombstone", "hidden_by_limit"):
         return None

@@ -1,5 +1,6 @@
 """What `chatune init slack` writes and `chatune doctor` asks: the manifest, and how things stand."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 import aiohttp
@@ -7,9 +8,10 @@ import aiohttp
 from chatune_adapters.slack.errors import ApiRefused, not_startable
 from chatune_adapters.slack.installations import Installations, Workspace, Workspaces
 from chatune_adapters.slack.limits import Limits
-from chatune_adapters.slack.manifest import NEEDED, SCOPES, USES, manifest, manifest_text
+from chatune_adapters.slack.manifest import NEEDED, USES, manifest, manifest_text, scopes_of
+from chatune_adapters.slack.moderator import moderator, presence
 from chatune_adapters.slack.settings import APPS_PAGE, SlackSettings, check
-from chatune_adapters.slack.web import Answer, Web
+from chatune_adapters.slack.web import Web, granted
 from chatune_core.errors import ConfigurationError, RetryLater
 from chatune_core.ports import KeyValues
 
@@ -37,6 +39,10 @@ async def checks(settings: SlackSettings, store: KeyValues) -> list[Checked]:
         found = [await _bot_token(settings, web)] if settings.bot_token else []
         found += await _scopes(settings, web) if found and found[0].ok else []
         found += [await _app_token(settings, web)] if settings.socket_mode else []
+        if settings.bot_token:
+            found += [await _asked(presence(settings, web, one)) for one in settings.channels]
+        if settings.removes or settings.moderator_token:
+            found.append(await _asked(moderator(settings, web)))
     return found
 
 
@@ -51,7 +57,7 @@ async def identified(settings: SlackSettings, web: Web) -> tuple[Workspace, str,
         answer = await web.call_with(settings.bot_token, "auth.test")
     except ApiRefused as error:
         raise not_startable(error) from error
-    scopes = _granted(answer)
+    scopes = granted(answer)
     if scopes and (missing := sorted(NEEDED - scopes)):
         raise not_startable(ApiRefused("auth.test", "missing_scope", missing[0]))
     team = str(answer["team_id"])
@@ -71,10 +77,10 @@ async def _bot_token(settings: SlackSettings, web: Web) -> Checked:
 
 async def _scopes(settings: SlackSettings, web: Web) -> list[Checked]:
     try:
-        _, _, granted = await identified(settings, web)
+        _, _, has = await identified(settings, web)
     except RetryLater as error:
         return [_unreachable(error)]
-    missing = [scope for scope in SCOPES if granted and scope not in granted]
+    missing = [scope for scope in scopes_of(settings) if has and scope not in has]
     remedy = (
         f"Open {APPS_PAGE}, choose the app, OAuth & Permissions, Scopes, Add an OAuth Scope, "
         "then Reinstall to Workspace."
@@ -95,11 +101,13 @@ async def _app_token(settings: SlackSettings, web: Web) -> Checked:
     return Checked("Slack offers a socket for the app-level token.", "", ok=True)
 
 
-def _granted(answer: Answer) -> frozenset[str]:
-    """Return the scopes that the answer's header names; none where there is no such header."""
-    headers = answer.get("_headers") or {}
-    given = headers.get("x-oauth-scopes") or headers.get("X-OAuth-Scopes") or ""
-    return frozenset(scope.strip() for scope in str(given).split(",") if scope.strip())
+async def _asked(asking: Awaitable[str]) -> Checked:
+    try:
+        return Checked(await asking, "", ok=True)
+    except ConfigurationError as error:
+        return _failed(error)
+    except RetryLater as error:
+        return _unreachable(error)
 
 
 def _failed(error: ConfigurationError) -> Checked:

@@ -23,6 +23,10 @@ SCOPES = (
     "users:read",
 )
 """What the bot token must allow."""
+FLAGS = "reactions:write"
+"""What the bot token must allow besides, where channels are watched."""
+REMOVES = "chat:write"
+"""What the token of a moderator must allow, where messages are removed."""
 NEEDED = frozenset(("app_mentions:read", "chat:write", "im:history"))
 """Without these nothing works; without another only what it stands for."""
 EVENTS = (
@@ -50,9 +54,15 @@ USES = {
     "im:write": "open direct messages",
     "mpim:history": "follow group messages",
     "reactions:read": "take reactions as ratings",
+    "reactions:write": "flag messages in channels that are watched",
     "users:read": "show names of people who are mentioned",
 }
 """What each scope is for, in words for people."""
+
+
+def scopes_of(settings: SlackSettings) -> tuple[str, ...]:
+    """Return what the bot token must allow with these settings, and no more."""
+    return tuple(sorted((*SCOPES, FLAGS))) if settings.moderates else SCOPES
 
 
 def manifest(
@@ -119,4 +129,7 @@ def _shortcuts(commands: Iterable[Command]) -> list[dict[str, str]]:
 
 def _oauth(settings: SlackSettings, url: str) -> dict[str, Any]:
     redirects = {"redirect_urls": [f"{url}/slack/oauth_redirect"]} if url else {}
-    return {"scopes": {"bot": list(SCOPES)}, **(redirects if settings.many_workspaces else {})}
+    scopes = {"bot": list(scopes_of(settings))}
+    if settings.removes or settings.moderator_token:
+        scopes["user"] = [REMOVES]
+    return {"scopes": scopes, **(redirects if settings.many_workspaces else {})}

@@ -18,6 +18,7 @@ _ITALIC = re.compile(r"(?<![\w*\x01])\*(?=[^\s*\x01])([^*\n]+?)(?<=[^\s*\x01])\*
 _STRIKE = re.compile(r"~~(?=\S)(.+?)(?<=\S)~~")
 _TABLE = re.compile(r"^[ ]*\|?[ ]*:?-{2,}:?[ ]*(?:\|[ ]*:?-{2,}:?[ ]*)+\|?[ ]*$", re.MULTILINE)
 _BOLD_MARK = "\x01"  # a bold mark that later steps must not take for italics; never in texts
+_MENTION = re.compile("<(?=[@!#])")
 _ANGLED = re.compile(r"<([^<>]+)>")
 
 
@@ -29,6 +30,14 @@ def escaped(text: str) -> str:
 def unescaped(text: str) -> str:
     """Return what `escaped` was given."""
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def harmless(markdown: str) -> str:
+    """Return markdown for Slack's own reader in which nothing mentions or notifies anybody.
+
+    What a text begins with stays what its beginning becomes, so a text may be handed over in pieces.
+    """
+    return _MENTION.sub("<\u2060", markdown)
 
 
 def has_table(text: str) -> bool:

@@ -13,14 +13,15 @@ from anyio.abc import TaskStatus
 from chatune_adapters.drafts import Drafts
 from chatune_adapters.platform import Health
 from chatune_adapters.slack.bolt import bolt_app, oauth_flow
+from chatune_adapters.slack.enforcer import SlackEnforcer, measures_of
 from chatune_adapters.slack.files import SlackFiles
-from chatune_adapters.slack.gate import GatedFiles, GatedSender
+from chatune_adapters.slack.gate import GatedEnforcer, GatedFiles, GatedSender
 from chatune_adapters.slack.http import HttpServer
 from chatune_adapters.slack.ids import NAME
 from chatune_adapters.slack.install import identified
 from chatune_adapters.slack.installations import Installations, States, Workspaces
 from chatune_adapters.slack.limits import Limits
-from chatune_adapters.slack.manifest import SCOPES
+from chatune_adapters.slack.manifest import scopes_of
 from chatune_adapters.slack.memory import Recent
 from chatune_adapters.slack.receiver import Receiver
 from chatune_adapters.slack.sender import SlackSender
@@ -32,7 +33,7 @@ from chatune_adapters.slack.watchdog import Watchdog
 from chatune_adapters.slack.web import Web
 from chatune_core.errors import RetryLater
 from chatune_core.messages import EventKey
-from chatune_core.ports import Files, Intake, KeyValues, Sender
+from chatune_core.ports import Enforcer, Files, Intake, KeyValues, Sender
 
 logger = logging.getLogger(__name__)
 _KNOWN = 10_000  # events whose answers need not be looked for
@@ -52,6 +53,7 @@ class SlackPlatform:
     ) -> None:
         self._settings, self._store, self._now = settings, store, now
         self._sender, self._files = GatedSender(), GatedFiles()
+        self._enforcer = GatedEnforcer(measures_of(settings))
         self._watchdog = Watchdog(time.monotonic)
         self._known: Recent[EventKey, bool] = Recent(_KNOWN)
         self._ways_in: list[SocketMode | HttpServer] = []
@@ -71,6 +73,11 @@ class SlackPlatform:
     def files(self) -> Files:
         """See Platform.files."""
         return self._files
+
+    @property
+    def enforcer(self) -> Enforcer:
+        """See Platform.enforcer."""
+        return self._enforcer
 
     @property
     def port(self) -> int:
@@ -97,12 +104,21 @@ class SlackPlatform:
             await self._identify(web)
             writer = Writer(web, self._known, stream=self._settings.stream)
             drafts = Drafts(writer, self._settings.preview_every_s)
-            receiver = Receiver(self._settings, intake, web, threads, self._known, self._now, tasks)
+            receiver = Receiver(
+                self._settings,
+                intake,
+                web,
+                threads,
+                self._known,
+                self._now,
+                tasks,
+            )
             self._connect_ways_in(web, receiver)
             await tasks.start(drafts.run)
             tasks.start_soon(self._sweep, threads)
-            self._sender.open(SlackSender(web, writer, drafts, self._known, threads))
+            self._sender.open(SlackSender(web, writer, drafts, self._known, threads, self._now))
             self._files.open(SlackFiles(self._settings, web))
+            self._enforcer.open(SlackEnforcer(self._settings, web))
             try:
                 for way in self._ways_in:
                     await tasks.start(way.run)
@@ -111,6 +127,7 @@ class SlackPlatform:
             finally:
                 self._sender.shut()
                 self._files.shut()
+                self._enforcer.shut()
                 self._ways_in = []
 
     @asynccontextmanager
@@ -136,7 +153,7 @@ class SlackPlatform:
                 continue
             web.workspaces.alone = alone
             self._watchdog.who = who
-            for scope in SCOPES:
+            for scope in scopes_of(self._settings):
                 if scopes and scope not in scopes:
                     logger.warning("the Slack app lacks the scope %s; see chatune doctor", scope)
             return

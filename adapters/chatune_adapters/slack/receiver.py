@@ -8,7 +8,7 @@ answered with a request to try again.
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,10 +18,11 @@ from anyio.abc import TaskGroup
 from chatune_adapters.slack import interactions
 from chatune_adapters.slack.blocks import Body
 from chatune_adapters.slack.errors import ApiRefused
-from chatune_adapters.slack.ids import Place, place_of
+from chatune_adapters.slack.ids import Place, place_of, slack_user
 from chatune_adapters.slack.inbound import Heard, heard
 from chatune_adapters.slack.memory import Recent
 from chatune_adapters.slack.names import Names
+from chatune_adapters.slack.posts import posted
 from chatune_adapters.slack.private import respond
 from chatune_adapters.slack.settings import SlackSettings
 from chatune_adapters.slack.threads import Threads
@@ -29,7 +30,7 @@ from chatune_adapters.slack.via import read_via
 from chatune_adapters.slack.web import Web
 from chatune_core.errors import RetryLater
 from chatune_core.logs import without_text
-from chatune_core.messages import BotRemoved, EventKey, Inbound
+from chatune_core.messages import BotRemoved, EventKey, Inbound, MessageDeleted
 from chatune_core.ports import Intake
 
 logger = logging.getLogger(__name__)
@@ -104,6 +105,7 @@ class Receiver:
         if event["type"] == "assistant_thread_started":
             self._tasks.start_soon(self._suggest, body["team_id"], event["assistant_thread"])
             return _FINE
+        await self._watch(body)
         found = heard(body, {})
         if found is None or found.event.key in self._known:
             return _FINE
@@ -112,10 +114,21 @@ class Receiver:
                 await self._take_in(body, found)
         return _FINE
 
+    async def _watch(self, body: Json) -> None:
+        """Store what was posted where the core watches, with who posted it."""
+        post = posted(body, self._intake.watches)
+        if post is not None:
+            author = await self._names.person(
+                place_of(post.conversation).team, slack_user(post.user)
+            )
+            await self._intake.receive(replace(post, name=author.name, roles=author.roles))
+
     async def _take_in(self, body: Json, found: Heard) -> None:
         place = found.place
         in_thread = bool(place.thread) and not place.direct
         if not found.addressed and not (in_thread and await self._threads.joined(place)):
+            if isinstance(found.event, MessageDeleted) and self._intake.watches(place.conversation):
+                await self._store(found.event)
             return
         if found.mentions:
             names = await self._names.of(place.team, found.mentions)

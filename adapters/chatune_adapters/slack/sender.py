@@ -2,7 +2,8 @@
 
 Every message carries the event that it answers in its metadata. A reply to an event that this
 process did not take in, or whose last try ended unclear, is looked for before anything is posted,
-and what is found is edited.
+and what is found is edited. So is whatever is announced because of an event: no process knows by
+itself that another has not sent it. Nothing that is sent mentions or notifies anybody.
 
 What Slack's protocol cannot make exact: ephemeral messages and answers through a response URL are
 in no history, so after an unclear outcome they are sent again; a file whose name is in the thread
@@ -10,16 +11,26 @@ already counts as sent; without the scope to read a conversation nothing can be 
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 from chatune_adapters.drafts import Drafts
 from chatune_adapters.slack import blocks, files, lookup
 from chatune_adapters.slack.blocks import Body
 from chatune_adapters.slack.errors import ApiRefused, Limited, refused
-from chatune_adapters.slack.ids import Place, message_key, place_of, slack_user, ts_of
+from chatune_adapters.slack.ids import (
+    Place,
+    announced,
+    message_key,
+    place_of,
+    place_of_message,
+    slack_user,
+    ts_of,
+)
 from chatune_adapters.slack.limits import POST
 from chatune_adapters.slack.lookup import Found, metadata
 from chatune_adapters.slack.memory import Recent, doubt
+from chatune_adapters.slack.mrkdwn import harmless
 from chatune_adapters.slack.private import AWAY, respond, whisper
 from chatune_adapters.slack.streaming import DEAD_STREAM, STREAM_AT_MOST, Draft, Writer
 from chatune_adapters.slack.threads import Threads
@@ -33,6 +44,7 @@ logger = logging.getLogger(__name__)
 _GONE = frozenset(("message_not_found", "cant_update_message", "edit_window_closed"))
 _PEOPLE = 10_000
 _EARLIER_S = 120.0  # how far Slack's clock may be behind ours
+_EARLIEST = timedelta(days=1)  # where nothing says when a reply was asked for
 
 
 class SlackSender:
@@ -46,9 +58,10 @@ class SlackSender:
         drafts: Drafts[Draft],
         known: Recent[EventKey, bool],
         threads: Threads,
+        now: Callable[[], datetime],
     ) -> None:
         self._web, self._writer, self._drafts, self._known = web, writer, drafts, known
-        self._threads = threads
+        self._threads, self._now = threads, now
         self._direct: Recent[str, str] = Recent(_PEOPLE)
 
     @property
@@ -84,7 +97,8 @@ class SlackSender:
             self._writer.settled(reply.answers, reply.conversation)
             raise refused(error) from error
         self._writer.settled(reply.answers, reply.conversation)
-        await self._joined(place)
+        if not announced(reply.answers):
+            await self._joined(place)
         return [message_key(where.team, where.channel, ts) for where, ts in shown]
 
     async def _publicly(
@@ -92,6 +106,10 @@ class SlackSender:
     ) -> list[tuple[Place, str]]:
         place = await self._opened(place)
         found = await self._found(reply, place)
+        if reply.replaces is not None:
+            _take_over(reply.replaces, place, found)
+            await self._taken_back(draft)
+            draft = None
         if draft is not None:
             place = draft.place
             found.parts.setdefault(0, draft.ts)
@@ -99,7 +117,7 @@ class SlackSender:
             if await self._finish_stream(reply, draft):
                 await self._share(reply, place, found)
                 return [(place, draft.ts)]
-        elif 0 not in found.parts:
+        elif 0 not in found.parts and not announced(reply.answers):
             stream = self._writer.stream_of(reply.answers, place, found.unfinished)
             found.parts |= {0: stream} if stream else {}
         try:
@@ -166,7 +184,7 @@ class SlackSender:
     async def _finish_stream(self, reply: Reply, draft: Draft) -> bool:
         """End a stream so that it shows the reply; False if it has to be edited for that."""
         fits = reply.text.startswith(draft.sent) and len(reply.text) <= STREAM_AT_MOST
-        rest = reply.text[len(draft.sent) :] if fits else ""
+        rest = harmless(reply.text)[len(harmless(draft.sent)) :] if fits else ""
         rows = list(blocks.button_rows(reply.buttons)) if fits else []
         try:
             await self._writer.stop(
@@ -185,12 +203,20 @@ class SlackSender:
         """Return what is shown of the reply already; nothing for an event of this process."""
         if self._known.get(reply.answers):
             return Found()
-        since = ts_of(reply.answers) or f"{read_via(reply.via).at - _EARLIER_S:.6f}"
         try:
-            return await lookup.find(self._web, place, reply.answers, since)
+            return await lookup.find(self._web, place, reply.answers, self._since(reply))
         except ApiRefused as error:
             logger.info("earlier messages cannot be looked up: %s", error)
             return Found()
+
+    def _since(self, reply: Reply) -> str:
+        """Return the ts before which nothing of the reply can be there."""
+        if ts := ts_of(reply.answers):
+            return ts
+        asked_at = read_via(reply.via).at
+        if asked_at:
+            return f"{asked_at - _EARLIER_S:.6f}"
+        return f"{(self._now() - _EARLIEST).timestamp():.6f}"
 
     async def _share(self, reply: Reply, place: Place, found: Found) -> None:
         left = [file for file in reply.files if file.name not in found.files]
@@ -211,15 +237,23 @@ class SlackSender:
     async def _privately(
         self, reply: Reply, place: Place, draft: Draft | None
     ) -> list[tuple[Place, str]]:
-        if draft is not None:  # it has to go: others see it
-            if draft.streaming:
-                await self._finish_stream(reply, draft)
-            await self._delete(place, draft.ts)
+        await self._taken_back(draft)  # others see it
         shown = await whisper(self._web, reply, place)
         if reply.files:
             person = await self._opened(Place(place.team, slack_user(reply.user)))
             await self._share(reply, person, await self._found(reply, person))
         return shown
+
+    async def _taken_back(self, draft: Draft | None) -> None:
+        """Delete a preview that is not to become the reply."""
+        if draft is None:
+            return
+        if draft.streaming:
+            try:
+                await self._halt(draft)
+            except ApiRefused as error:
+                logger.info("a stream cannot be ended: %s", error)
+        await self._delete(draft.place, draft.ts)
 
     async def _joined(self, place: Place) -> None:
         try:
@@ -239,3 +273,10 @@ class SlackSender:
         for body in blocks.bodies(reply.text, reply.buttons):
             if not await respond(self._web, via, body, private=False):
                 raise cause
+
+
+def _take_over(replaced: MessageKey, place: Place, found: Found) -> None:
+    """Let the message that is to be replaced show the reply, unless another does already."""
+    where, ts = place_of_message(replaced)
+    if where.channel == place.channel:
+        found.parts.setdefault(0, ts)

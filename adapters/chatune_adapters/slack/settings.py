@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from chatune_core.errors import ConfigurationError
 
 APPS_PAGE = "https://api.slack.com/apps"
+_PERSONS = ("xoxp-", "xoxe.xoxp-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +17,15 @@ class SlackSettings:
     `client_secret` instead, any number of workspaces may install the app at `/slack/install`.
 
     Attributes:
+        moderator_token: the user token of a moderator, with which messages of people are removed;
+            it belongs to one workspace.
         command: the one slash command; its text is `command arguments`.
         public_url: where Slack and browsers reach `listen`, `https://bot.example.com`.
         prompts: pairs of title and message, offered when an assistant thread opens; up to 4.
         stream: whether to use Slack's native streaming where it is allowed.
+        moderates: whether channels are watched, which takes one more scope.
+        channels: ids of those that the bot has to be in for that; the doctor looks.
+        removes: whether messages are to be removed there, which takes the moderator's token.
         preview_every_s: the least time between two previews of an answer.
         call_timeout_s: how long one call of the Web API may take.
         ping_every_s: between two pings on a socket.
@@ -28,6 +34,7 @@ class SlackSettings:
     """
 
     app_token: str = field(default="", repr=False)
+    moderator_token: str = field(default="", repr=False)
     bot_token: str = field(default="", repr=False)
     signing_secret: str = field(default="", repr=False)
     client_id: str = ""
@@ -43,6 +50,9 @@ class SlackSettings:
     api_base: str = "https://slack.com/api/"
     authorize_url: str = "https://slack.com/oauth/v2/authorize"
     stream: bool = True
+    moderates: bool = False
+    channels: tuple[str, ...] = ()
+    removes: bool = False
     preview_every_s: float = 1.0
     call_timeout_s: float = 5.0
     ping_every_s: float = 10.0
@@ -93,6 +103,12 @@ def check(settings: SlackSettings) -> None:
         raise ConfigurationError(
             "slack.bot_token is not a bot token.",
             "Use the Bot User OAuth Token under Install App; it begins with xoxb-.",
+        )
+    if settings.moderator_token and not settings.moderator_token.startswith(_PERSONS):
+        raise ConfigurationError(
+            "slack.moderator_token is not a person's token.",
+            f"Open {APPS_PAGE}, choose the app as an administrator, OAuth & Permissions, and copy "
+            "the User OAuth Token; it begins with xoxp-.",
         )
     if settings.app_token and not settings.app_token.startswith("xapp-"):
         raise ConfigurationError(

@@ -16,6 +16,7 @@ from chatune_adapters.slack.ids import Place, place_of, slack_user
 from chatune_adapters.slack.limits import POST
 from chatune_adapters.slack.lookup import metadata
 from chatune_adapters.slack.memory import Recent, doubt
+from chatune_adapters.slack.mrkdwn import harmless
 from chatune_adapters.slack.web import Answer, Web
 from chatune_core.errors import RetryLater
 from chatune_core.messages import (
@@ -185,7 +186,7 @@ class Writer:
             thread_ts=place.thread,
             recipient_team_id=place.team,
             recipient_user_id=slack_user(event.user),
-            markdown_text=text,
+            markdown_text=harmless(text),
         )
 
     async def _post(self, place: Place, event: Inbound, text: str) -> Draft:
@@ -205,7 +206,7 @@ class Writer:
         return Draft(place, answer["ts"])
 
     async def _append(self, draft: Draft, text: str) -> None:
-        more = text[len(draft.sent) :]
+        more = harmless(text)[len(harmless(draft.sent)) :]
         if not more:
             return
         try:

@@ -1,6 +1,7 @@
 """Calls of the Web API through slack_sdk: one session, no hidden waits, errors as the core's."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -85,25 +86,38 @@ class Web:
             Unclear: it may have happened.
             ApiRefused: nothing has happened, and nothing will.
         """
+        async with self._limited(team, method, claimant, arguments):
+            workspace = await self.workspace(team)
+            try:
+                return await self.call_with(workspace.token, method, **arguments)
+            except ApiRefused as error:
+                if error.code not in DEAD_TOKEN:
+                    raise
+                self._clients.pop(workspace.token, None)
+                self.workspaces.forget(team)
+                again = await self.workspace(team)  # the app may have been installed anew
+                if again.token == workspace.token:
+                    raise
+                return await self.call_with(again.token, method, **arguments)
+
+    async def call_as(self, token: str, team: str, method: str, /, **arguments: object) -> Answer:
+        """Call a method for a workspace with the token of a person there. Raises as `call`."""
+        async with self._limited(team, method, "", arguments):
+            return await self.call_with(token, method, **arguments)
+
+    @asynccontextmanager
+    async def _limited(
+        self, team: str, method: str, claimant: str, arguments: Mapping[str, object]
+    ) -> AsyncIterator[None]:
         channel = str(arguments.get("channel", ""))
         wait = self.limits.wait_for(team, method, channel, claimant)
         if wait:
             await anyio.sleep(wait)
-        workspace = await self.workspace(team)
         try:
-            return await self.call_with(workspace.token, method, **arguments)
+            yield
         except Limited as error:
             self.limits.rest(team, method, channel, error.after)
             raise
-        except ApiRefused as error:
-            if error.code not in DEAD_TOKEN:
-                raise
-            self._clients.pop(workspace.token, None)
-            self.workspaces.forget(team)
-            again = await self.workspace(team)  # the app may have been installed anew
-            if again.token == workspace.token:
-                raise
-            return await self.call_with(again.token, method, **arguments)
 
     async def call_with(self, token: str, method: str, /, **arguments: object) -> Answer:
         """Call a method with a token, outside the limits. Raises as `call`."""
@@ -122,3 +136,10 @@ class Web:
         if not isinstance(data, dict):
             raise Unclear(f"{method} answered no JSON", unreachable(method, OSError()).after)
         return data | {"_headers": answer.headers} if method == "auth.test" else data
+
+
+def granted(answer: Answer) -> frozenset[str]:
+    """Return the scopes that the answer's header names; none where there is no such header."""
+    headers = answer.get("_headers") or {}
+    given = headers.get("x-oauth-scopes") or headers.get("X-OAuth-Scopes") or ""
+    return frozenset(scope.strip() for scope in str(given).split(",") if scope.strip())

@@ -58,7 +58,7 @@ class RecordingIntake:
         self._changed = anyio.Event()
 
     def watches(self, conversation: ConversationId) -> bool:
-        return conversation in self.watched
+        return any(f"{conversation}:".startswith(f"{place}:") for place in self.watched)
 
     async def receive(self, event: Inbound) -> bool:
         if self.refuse:
@@ -109,6 +109,16 @@ class Place:
         """Let Ada mention the bot."""
         said = f"<@{self.team.bot_user_id}> {text}"
         return await self.server.say(self.ada, self.channel, said, thread=thread)
+
+    def watch(self, channel: Channel | None = None) -> str:
+        """Let the core watch the channel; return its conversation."""
+        watched = f"slack:{self.team.id}:{(channel or self.channel).id}"
+        self.intake.watched.add(watched)
+        return watched
+
+    async def say(self, text: str, thread: Message | None = None) -> Message:
+        """Let Ada say something to nobody in particular."""
+        return await self.server.say(self.ada, self.channel, text, thread=thread)
 
     def answers(self, message: Message) -> list[Message]:
         """Return what the bot wrote below a message."""

@@ -1,6 +1,7 @@
 """Markdown and mrkdwn, blocks and limits: pure, for every text there is."""
 
 import contextlib
+import re
 from datetime import timedelta
 
 import pytest
@@ -9,15 +10,23 @@ from hypothesis import strategies as st
 
 from chatune_adapters.slack.blocks import TEXT, bodies, preview
 from chatune_adapters.slack.errors import Limited
-from chatune_adapters.slack.ids import Place, place_of
+from chatune_adapters.slack.ids import Place, announced, place_of, ts_of
 from chatune_adapters.slack.inbound import emoji, heard
 from chatune_adapters.slack.limits import Limits
 from chatune_adapters.slack.manifest import EVENTS, SCOPES, manifest
-from chatune_adapters.slack.mrkdwn import escaped, mentioned, to_mrkdwn, to_plain, unescaped
+from chatune_adapters.slack.mrkdwn import (
+    escaped,
+    harmless,
+    mentioned,
+    to_mrkdwn,
+    to_plain,
+    unescaped,
+)
 from chatune_adapters.slack.settings import SlackSettings
 from chatune_adapters.testing.slack.blocks import check_blocks
 from chatune_core.commands import Answer, command_from
 from chatune_core.fitting import RATING
+from chatune_core.messages import EventKey
 
 MARKDOWN = st.text(st.sampled_from("ab `*_~#-[]()<>&|!\n@1é👍"), max_size=200)
 
@@ -49,6 +58,39 @@ MARKDOWN = st.text(st.sampled_from("ab `*_~#-[]()<>&|!\n@1é👍"), max_size=200
 )
 def test_markdown_becomes_mrkdwn(markdown: str, shown: str) -> None:
     assert to_mrkdwn(markdown) == shown
+
+
+@given(MARKDOWN, MARKDOWN)
+def test_nor_does_markdown_for_slacks_own_reader_in_one_piece_or_in_two(
+    begin: str, end: str
+) -> None:
+    whole, before = harmless(begin + end), harmless(begin)
+
+    assert whole.startswith(before)
+    assert not re.search("<[@!#]", whole)
+    assert whole.replace("\u2060", "") == begin + end
+
+
+@pytest.mark.parametrize(
+    ("key", "ts", "is_announced"),
+    [
+        ("slack:T1:C1:1700000000.000100", "1700000000.000100", False),
+        ("slack:T1:13345224609.738474920.8088930838d88f008e0", "", False),
+        ("slack:T1:Ev08MFMKH6", "", False),
+        ("slack:T1:posted:C1:1700000000.000100:card", "1700000000.000100", True),
+        (
+            "slack:T1:posted:C1:1700000000.000100:1700000099.000200:card",
+            "1700000099.000200",
+            True,
+        ),
+        ("slack:T1:13345224609.738474920.8088930838d88f008e0:restored", "", True),
+    ],
+)
+def test_a_key_tells_when_it_happened_and_whether_anybody_asked(
+    key: str, ts: str, is_announced: bool
+) -> None:
+    assert ts_of(EventKey(key)) == ts
+    assert announced(EventKey(key)) is is_announced
 
 
 @given(MARKDOWN)
@@ -180,7 +222,27 @@ def test_the_manifest_asks_for_what_is_used_and_offers_the_commands() -> None:
         ("global", "help"),
         ("message", "summarize"),
     ]
+    assert set(socket["oauth_config"]["scopes"]) == {"bot"}
     url = "https://bot.example/slack/events"
     assert http["settings"]["event_subscriptions"]["request_url"] == url
     assert http["settings"]["interactivity"]["request_url"] == url
     assert http["features"]["slash_commands"][0]["url"] == url
+
+
+@pytest.mark.parametrize(
+    ("settings", "bot", "user"),
+    [
+        (SlackSettings(moderates=True), {"reactions:write"}, None),
+        (SlackSettings(moderates=True, removes=True), {"reactions:write"}, ["chat:write"]),
+        (SlackSettings(moderator_token="xoxp-1"), set(), ["chat:write"]),
+    ],
+)
+def test_where_channels_are_watched_the_manifest_asks_for_that_and_no_more(
+    settings: SlackSettings, bot: set[str], user: list[str] | None
+) -> None:
+    asked = manifest(settings, ())
+
+    scopes = asked["oauth_config"]["scopes"]
+    assert set(scopes["bot"]) - set(SCOPES) == bot
+    assert scopes.get("user") == user
+    assert asked["settings"]["event_subscriptions"]["bot_events"] == list(EVENTS)

@@ -208,6 +208,61 @@ async def test_the_doctor_names_each_missing_scope_and_is_content_otherwise(plac
     assert [one.ok for one in wrong] == [True, False, False]
 
 
+async def test_the_doctor_asks_for_the_flag_scope_only_where_channels_are_watched(
+    place: Place,
+) -> None:
+    place.team.scopes.discard("reactions:write")
+    plain = await checks(place.settings, place.store)
+    watching = await checks(replace(place.settings, moderates=True), place.store)
+
+    assert all(one.ok for one in plain)
+    (ill,) = [one for one in watching if not one.ok]
+    assert ill.problem == (
+        "The scope reactions:write is missing: flag messages in channels that are watched."
+    )
+    assert "Reinstall to Workspace" in ill.remedy
+
+
+async def test_the_doctor_says_which_watched_channel_the_bot_is_not_in(place: Place) -> None:
+    away = place.server.add_channel(place.team, "away", with_bot=False)
+    settings = replace(place.settings, moderates=True, channels=(place.channel.id, away.id, "C1"))
+
+    *_, here, there, nowhere = await checks(settings, place.store)
+
+    assert (here.ok, here.problem) == (True, f"The bot is in the channel {place.channel.id}.")
+    assert not there.ok
+    assert f"not in the channel {away.id}" in there.problem
+    assert "/invite" in there.remedy
+    assert "not in the channel C1, or there is none" in nowhere.problem
+
+
+async def test_the_doctor_looks_whether_the_moderators_token_removes_messages(
+    place: Place,
+) -> None:
+    server, team, other = place.server, place.team, place.server.add_team("Other")
+    meg = server.add_user(team, "meg", is_admin=True)
+    bob, eve = server.add_user(team, "bob"), server.add_user(other, "eve", is_admin=True)
+
+    async def said(token: str) -> tuple[bool, str, str]:
+        settings = replace(place.settings, moderates=True, removes=True, moderator_token=token)
+        found = (await checks(settings, place.store))[-1]
+        return found.ok, found.problem, found.remedy
+
+    assert await said(server.user_token(meg)) == (True, "Messages are removed as meg in Acme.", "")
+    for token, clue in (
+        ("", "there is no moderator's token"),
+        ("xoxp-unknown", "refused the moderator's token (invalid_auth)"),
+        (server.user_token(meg, "users:read"), "lacks the scope chat:write"),
+        (server.user_token(bob), "of bob, who is no administrator"),
+        (server.user_token(eve), "another workspace"),
+        ("xoxb-1", "not a person's token"),
+    ):
+        ok, problem, remedy = await said(token)
+        assert not ok
+        assert clue in problem
+        assert "OAuth Token" in remedy
+
+
 async def test_no_secret_reaches_the_log(place: Place, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     place.server.faults.add(SocketDropped(), "message")

@@ -53,7 +53,7 @@ async def test_an_administrators_token_deletes_what_others_wrote_and_the_app_hea
 async def test_the_bot_and_people_of_no_rank_delete_only_their_own(place: Place) -> None:
     bob = place.server.add_user(place.team, "bob")
     said = await place.server.say(place.ada, place.channel, "hello")
-    where = {"channel": place.channel.id, "ts": said.ts}
+    where: Any = {"channel": place.channel.id, "ts": said.ts}
 
     assert await error_of(place.client.chat_delete(**where)) == "cant_delete_message"
     assert await error_of(acting_as(place, bob).chat_delete(**where)) == "cant_delete_message"
