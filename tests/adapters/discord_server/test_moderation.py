@@ -99,14 +99,12 @@ async def test_a_time_out_ends_by_itself() -> None:
         await server.say(ada, channel, "now")
 
 
-@pytest.mark.parametrize(
-    ("until", "status"),
-    [(in_minutes(28 * 24 * 60 - 1), 200), (in_minutes(28 * 24 * 60 + 1), 400), ("soon", 400)],
-)
-async def test_a_time_out_is_a_time_within_28_days(
-    wire: Wire, place: Place, until: str, status: int
-) -> None:
-    assert (await silence(wire, place, until))[0] == status
+async def test_a_time_out_is_a_time_within_28_days(wire: Wire, place: Place) -> None:
+    longest = 28 * 24 * 60
+
+    assert (await silence(wire, place, in_minutes(longest - 1)))[0] == 200
+    assert (await silence(wire, place, in_minutes(longest + 1)))[0] == 400
+    assert (await silence(wire, place, "soon"))[0] == 400
 
 
 async def test_who_is_above_the_bot_or_administers_cannot_be_timed_out(
