@@ -225,5 +225,36 @@ def calibrate(
         run_calibrate(chosen, Path.cwd(), sample, source_named(role, channel), show=show)
 
 
+@moderate.command()
+def cases(
+    state: Annotated[
+        str, typer.Option("--state", help="Only these: open, upheld, undone or appealed.")
+    ] = "",
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, metavar="N", help="Show this many at most.")
+    ] = 50,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON object a line.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Print what people said, too.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Print what was found in posts and what was decided, newest first."""
+    with failures_as_lines(chosen := _home(home)):
+        from chatune_bots.moderate_cases import run_cases
+
+        run_cases(chosen, Path.cwd(), state, limit, jsonl=jsonl, show=show)
+
+
+@moderate.command("export")
+def export_cases(
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="A new .jsonl file.")],
+    home: HomeOption = None,
+) -> None:
+    """Write what was decided as rows to train on, of people who agreed to it."""
+    with failures_as_lines(chosen := _home(home)):
+        from chatune_bots.moderate_export import run_export_cases
+
+        run_export_cases(chosen, Path.cwd(), out)
+
+
 def _home(chosen: Path | None) -> Home:
     return home_at(chosen, os.environ)

@@ -1,7 +1,6 @@
 """`chatune data export | erase`: what is kept about a person, to read or to destroy."""
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,9 +9,10 @@ import typer
 
 from chatune_bots.compose import open_stores
 from chatune_bots.home import Home
+from chatune_bots.new_file import new_file
 from chatune_bots.person import terminal_user
 from chatune_bots.start import start
-from chatune_core.errors import ConfigurationError, InvalidInput
+from chatune_core.errors import InvalidInput
 from chatune_core.messages import UserId
 from chatune_core.privacy import ErasureReceipt, PersonalRecord
 from chatune_storage.personal import ERASED
@@ -42,7 +42,8 @@ def run_export(home: Home, folder: Path, user: str, out: Path | None) -> None:
     if out is None:
         typer.echo(text)
     else:
-        _write_new(out, text + "\n")
+        with new_file(out) as file:
+            file.write(f"{text}\n")
         typer.echo(f"Wrote {len(records)} records to {out}.")
 
 
@@ -93,16 +94,3 @@ def _typed(home: Home, person: UserId) -> list[PersonalRecord]:
 
     typed = PrivateHistory(home.terminal_history).load_history_strings()
     return [PersonalRecord(TYPED, {"text": line}) for line in typed]
-
-
-def _write_new(file: Path, text: str) -> None:
-    try:
-        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError as error:
-        raise InvalidInput(f"{file} exists; choose another name.") from error
-    except OSError as error:
-        raise ConfigurationError(
-            f"{file} cannot be written: {error.strerror}.", "Choose another place."
-        ) from error
-    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-        opened.write(text)

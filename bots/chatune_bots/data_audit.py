@@ -9,6 +9,7 @@ import typer
 from chatune_bots.compose import open_stores
 from chatune_bots.failures import FAILED
 from chatune_bots.home import Home
+from chatune_bots.printable import printable
 from chatune_bots.start import start
 from chatune_core.outcomes import AuditEntry
 from chatune_core.ports import Broken, Damage
@@ -61,4 +62,4 @@ def line_of(entry: AuditEntry) -> str:
     at = entry.at.isoformat(timespec="seconds")
     line = f"{at}  {entry.actor}  {entry.action}  {entry.subject}  {details}".rstrip()
     # Ids come from platforms: nothing in them may steer the terminal.
-    return "".join(letter if letter.isprintable() else "?" for letter in line)
+    return printable(line)

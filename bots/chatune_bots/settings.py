@@ -190,6 +190,16 @@ class ServeSettings(_Section):
     health: _Address | None = None
 
 
+class TrainingSettings(_Section):
+    """What models may learn from.
+
+    `platform_training_permission` says where the platforms' written permission to train on what
+    people say there is to be found; empty, nothing that was said on a platform is trained on.
+    """
+
+    platform_training_permission: Annotated[str, StringConstraints(strip_whitespace=True)] = ""
+
+
 class Settings(BaseSettings):
     """The whole tree; every field has a default that runs on a laptop.
 
@@ -207,6 +217,7 @@ class Settings(BaseSettings):
     storage: StorageSettings = StorageSettings()
     limits: LimitSettings = LimitSettings()
     moderation: ModerationSection = ModerationSection()
+    training: TrainingSettings = TrainingSettings()
     serve: ServeSettings = ServeSettings()
     discord: DiscordSection = DiscordSection()
     slack: SlackSection = SlackSection()

@@ -17,7 +17,7 @@ def test_the_example_of_the_guide_loads_and_shows_the_defaults(tmp_path: Path) -
 
     settings = load(Home(tmp_path / "home"), tmp_path).settings
 
-    for section in ("generation", "storage", "limits", "serve"):
+    for section in ("generation", "storage", "limits", "serve", "training"):
         assert getattr(settings, section) == getattr(Settings(), section)
     assert settings.models["bundled"] == Settings().models["bundled"]
     assert settings.bot.persona == Settings().bot.persona
