@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chatune_core.generation.requests import ChatMessage, LoraId, Sampling
+from chatune_core.memory.places import MemoryPreferences
+from chatune_core.memory.values import Memory, MemoryId
 from chatune_core.messages import (
     ConversationId,
     EventKey,
@@ -14,6 +16,7 @@ from chatune_core.messages import (
     WorkspaceId,
 )
 from chatune_core.moderation.cases import Case, CaseId, CaseState
+from chatune_core.privacy import Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class GenerationMade:
     was asked for again.
 
     `finish` is a `FinishReason` or "stopped". Durations are seconds. `prompt` and `completion`
-    are text of `user` and encrypted with their key.
+    are text of `user` and encrypted with their key. `memories` are those in the prompt.
     """
 
     event: EventKey
@@ -58,6 +61,7 @@ class GenerationMade:
     first_token_s: float
     total_s: float
     question: EventKey
+    memories: tuple[MemoryId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,8 @@ class MessageErased:
     """The message behind `event` is gone: its turns, its generation and every prompt with it.
 
     Prompts of the conversation that were kept since then may quote it, so they go too. A case
-    about it loses the text, unless the bot removed the message itself: undoing needs it.
+    about it loses the text, unless the bot removed the message itself: undoing needs it. What was
+    learned from it goes as `MemoriesUnlearned` says.
     """
 
     conversation: ConversationId
@@ -125,6 +130,61 @@ class ModelChosen:
 
     conversation: ConversationId
     model: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryLearned:
+    """Something is remembered of `memory.user`; it takes the place of those in `supersedes`.
+
+    Memories of other people in `supersedes` are left as they are.
+    """
+
+    memory: Memory
+    supersedes: tuple[MemoryId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryEdited:
+    """`memory` takes the place of what is stored under its id, if that is of the same person.
+
+    When it was learned and from what stays as it was.
+    """
+
+    memory: Memory
+
+
+@dataclass(frozen=True, slots=True)
+class MemoriesUnlearned:
+    """What was learned from the message `source` of `user` goes; what it superseded is so again."""
+
+    user: UserId
+    source: EventKey
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPreferencesChanged:
+    """`user`, under every identity linked to this one, says where memories may be used."""
+
+    user: UserId
+    preferences: MemoryPreferences
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentChanged:
+    """`user`, under every identity linked to this one, agrees to `purpose` or no longer does.
+
+    `source` is what they said it with: an event key.
+    """
+
+    user: UserId
+    purpose: Purpose
+    granted: bool
+    source: str
+    at: datetime
+
+
+MemoryChanged = MemoryLearned | MemoryEdited | MemoriesUnlearned | MemoryPreferencesChanged
+"""What happens to what is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +272,8 @@ Effect = (
     | WorkspaceErased
     | ModelChosen
     | CaseChanged
+    | MemoryChanged
+    | ConsentChanged
     | Audited
     | Announced
 )

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from chatune_core.messages import UserId
 from chatune_core.privacy import Purpose
+from chatune_storage.consent_rows import record_decisions
 from chatune_storage.database import Database
 from chatune_storage.personal import Decision
-from chatune_storage.tables import consents, microseconds, people
+from chatune_storage.tables import consents, people
 from chatune_storage.writer import Transaction, Writer
 
 
@@ -37,15 +38,5 @@ class SqlConsents:
 
 
 def _record_all(transaction: Transaction, decisions: Sequence[Decision]) -> Sequence[None]:
-    rows = [
-        {
-            "person_id": transaction.keys[decision.user].id,
-            "purpose": decision.purpose.value,
-            "granted": decision.granted,
-            "source": decision.source,
-            "at": microseconds(decision.at),
-        }
-        for decision in decisions
-    ]
-    transaction.connection.execute(insert(consents), rows)
+    record_decisions(transaction.connection, decisions, transaction.keys)
     return [None] * len(decisions)

@@ -15,7 +15,13 @@ from chatune_core.outcomes import (
     CaseClaimed,
     CaseDecided,
     CaseOpened,
+    ConsentChanged,
     GenerationMade,
+    MemoriesUnlearned,
+    MemoryChanged,
+    MemoryEdited,
+    MemoryLearned,
+    MemoryPreferencesChanged,
     ModelChosen,
     RatingWithdrawn,
     TurnReplaced,
@@ -23,13 +29,17 @@ from chatune_core.outcomes import (
 )
 from chatune_storage.case_rows import CaseSql
 from chatune_storage.codec import prompt_text, reply_text, sampling_text
+from chatune_storage.consent_rows import record_decisions
 from chatune_storage.keys import PersonKey
+from chatune_storage.memory_rows import MemorySql
+from chatune_storage.personal import Decision
 from chatune_storage.queues import platform_of
 from chatune_storage.tables import (
     WAITING,
     choices,
     corrections,
     generations,
+    memory_uses,
     microseconds,
     outbox,
     ratings,
@@ -50,6 +60,8 @@ Written = (
     | AnswerCorrected
     | ModelChosen
     | CaseChanged
+    | MemoryChanged
+    | ConsentChanged
 )
 """The effects that leave rows, unlike those that take rows away."""
 
@@ -69,6 +81,9 @@ class EffectRows:
         self.corrections: dict[tuple[str, int], Row] = {}
         self.models: dict[ConversationId, str] = {}
         self.cases: list[CaseChanged] = []
+        self.memories: list[MemoryChanged] = []
+        self.uses: list[Row] = []
+        self.decisions: list[Decision] = []
 
     def add(self, effect: Written) -> None:
         """Gather what the effect leaves behind."""
@@ -79,12 +94,24 @@ class EffectRows:
                 self._replace(turn)
             case GenerationMade():
                 self.generations.append(self._generation(effect))
+                self.uses += _uses(effect)
             case AnswerRated() | RatingWithdrawn() | AnswerCorrected():
                 self._judge(effect)
             case ModelChosen(conversation=conversation, model=model):
                 self.models[conversation] = model
+            case _:
+                self._change(effect)
+
+    def _change(self, effect: CaseChanged | MemoryChanged | ConsentChanged) -> None:
+        match effect:
             case CaseOpened() | CaseClaimed() | CaseDecided() | CaseAppealed():
                 self.cases.append(effect)
+            case ConsentChanged(user=user, purpose=purpose, granted=granted, source=source, at=at):
+                self.decisions.append(Decision(user, purpose, granted, source, at))
+            case (
+                MemoryLearned() | MemoryEdited() | MemoriesUnlearned() | MemoryPreferencesChanged()
+            ):
+                self.memories.append(effect)
             case _:
                 assert_never(effect)
 
@@ -210,7 +237,8 @@ class EffectSql:
         self._model = chose.on_conflict_do_update(
             index_elements=["conversation"], set_={"model": chose.excluded.model}
         )
-        self._cases = CaseSql(dialect)
+        self._use = chosen.insert(memory_uses).on_conflict_do_nothing()
+        self._cases, self._memories = CaseSql(dialect), MemorySql(dialect)
 
     def write(self, connection: Connection, rows: EffectRows) -> None:
         """Write everything that was gathered."""
@@ -227,6 +255,7 @@ class EffectSql:
         for statement, gathered in (
             (insert(turns), rows.turns),
             (self._generation, rows.generations),
+            (self._use, rows.uses),
             (self._vote, list(rows.votes.values())),
             (self._correction, list(rows.corrections.values())),
             (self._model, models),
@@ -235,6 +264,8 @@ class EffectSql:
             if gathered:
                 connection.execute(statement, gathered)
         self._cases.write(connection, rows.cases, rows.keys)
+        self._memories.write(connection, rows.memories, rows.keys)
+        record_decisions(connection, rows.decisions, rows.keys)
 
 
 _REPLACE = (
@@ -242,6 +273,13 @@ _REPLACE = (
     .where(turns.c.event == bindparam("of_event"), turns.c.role == bindparam("of_role"))
     .where(turns.c.conversation == bindparam("of_conversation"))
 )
+
+
+def _uses(made: GenerationMade) -> list[Row]:
+    return [
+        {"event": made.event, "place": place, "memory": memory}
+        for place, memory in enumerate(made.memories)
+    ]
 
 
 def _place(row: Row) -> tuple[str, EventKey, str]:

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    Table,
     bindparam,
     case,
     delete,
@@ -36,6 +37,11 @@ from chatune_storage.tables import (
     corrections,
     generations,
     inbox,
+    link_codes,
+    links,
+    memories,
+    memory_people,
+    memory_uses,
     moderation_cases,
     outbox,
     people,
@@ -44,6 +50,7 @@ from chatune_storage.tables import (
 )
 
 _CHUNK = 1 << 20
+_LOOKED_FOR = 64  # traces; rewriting the file is quicker than to look for more
 _People = Select[int]
 _log = logging.getLogger(__name__)
 
@@ -125,6 +132,7 @@ def _remove_records(connection: Connection, persons: _People) -> dict[str, int]:
     }
     removed = {store: connection.execute(each).rowcount for store, each in statements.items()}
     removed["cases"] = _remove_cases(connection, persons)
+    removed |= _remove_memories(connection, persons)
     quotes = (
         update(generations)
         .where(generations.c.conversation == bindparam("place"), generations.c.prompt.is_not(None))
@@ -134,6 +142,21 @@ def _remove_records(connection: Connection, persons: _People) -> dict[str, int]:
     for place in places:
         connection.execute(_forsaken_choice(place))
     return removed
+
+
+def _remove_memories(connection: Connection, persons: _People) -> dict[str, int]:
+    theirs = select(memories.c.memory).where(memories.c.person_id.in_(persons))
+    connection.execute(delete(memory_uses).where(memory_uses.c.memory.in_(theirs)))
+
+    def removed(*tables: Table) -> int:
+        statements = (delete(table).where(table.c.person_id.in_(persons)) for table in tables)
+        return sum(connection.execute(statement).rowcount for statement in statements)
+
+    return {
+        "memories": removed(memories),
+        "memory_preferences": removed(memory_people),
+        "links": removed(links, link_codes),
+    }
 
 
 def _remove_cases(connection: Connection, persons: _People) -> int:
@@ -165,14 +188,15 @@ async def scrub(database: Database, traces: Sequence[bytes]) -> None:
     the whole file rewritten.
     """
     file = database.file
-    if file is None:
+    if file is None or not traces:
         return
     try:
         # Held, so that nobody in this process writes meanwhile.
         with translated():
             async with database.writer.held():
                 await database.read(_checkpoint)
-                if await to_thread.run_sync(_holds, file, traces):
+                many = len(traces) > _LOOKED_FOR
+                if many or await to_thread.run_sync(_holds, file, traces):
                     await database.read(lambda c: c.exec_driver_sql("VACUUM"))
                     await database.read(_checkpoint)
     except RetryLater as error:

@@ -72,6 +72,23 @@ class Keyring:
                 self._remember(key)
         return found
 
+    def renewed(self, connection: Connection, id: int) -> tuple[bytes, PersonKey, PersonKey]:
+        """Make a fresh key for the person of the row `id`, in a row of its own.
+
+        The old row loses its name and is for the caller to delete; `forget` is to be called after
+        the transaction.
+
+        Returns:
+            The old key as it was stored, and both keys.
+        """
+        row = connection.execute(_ALL.where(people.c.id == id)).one()
+        old = self._unwrapped(row)
+        nameless = update(people).where(people.c.id == id).values(user_id=f"renewed {id}")
+        connection.execute(nameless)
+        self._make(connection, [old.user])
+        [new] = self._load(connection, _ALL.where(people.c.user_id == old.user)).values()
+        return bytes(row[2]), old, new
+
     def forget(self, users: Iterable[UserId]) -> None:
         """Look these up again next time."""
         with self._lock:

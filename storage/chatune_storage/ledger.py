@@ -14,8 +14,13 @@ from chatune_core.outcomes import (
     CaseClaimed,
     CaseDecided,
     CaseOpened,
+    ConsentChanged,
     ConversationReset,
     GenerationMade,
+    MemoriesUnlearned,
+    MemoryEdited,
+    MemoryLearned,
+    MemoryPreferencesChanged,
     MessageErased,
     ModelChosen,
     Outcome,
@@ -30,6 +35,7 @@ from chatune_storage.database import Database
 from chatune_storage.effects import EffectRows, EffectSql
 from chatune_storage.erasure import scrub
 from chatune_storage.keyring import Keyring
+from chatune_storage.memory_rows import user_of
 from chatune_storage.queues import HELD, among, by_attempt
 from chatune_storage.sweeps import sweep
 from chatune_storage.tables import ENDED
@@ -154,8 +160,13 @@ def _users(outcome: Outcome) -> set[UserId]:
                 | AnswerRated(user=user)
                 | RatingWithdrawn(user=user)
                 | AnswerCorrected(user=user)
+                | ConsentChanged(user=user)
             ):
                 users.add(user)
+            case (
+                MemoryLearned() | MemoryEdited() | MemoriesUnlearned() | MemoryPreferencesChanged()
+            ):
+                users.add(user_of(effect))
             case CaseOpened() | CaseClaimed() | CaseDecided() | CaseAppealed():
                 users |= users_of(effect)
             case ConversationReset() | MessageErased() | WorkspaceErased():

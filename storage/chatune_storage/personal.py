@@ -28,6 +28,9 @@ STORES = (
     "ratings",
     "corrections",
     "cases",
+    "memories",
+    "memory_preferences",
+    "links",
     "consents",
     "audit",
     "quotes",
@@ -35,6 +38,9 @@ STORES = (
 )
 """What an erasure counts. `quotes`: prompts of others that may repeat the person's words. `cases`
 are about the person, or a moderator's name is taken out of them."""
+
+FORGOTTEN = ("memories", "turns", "generations", "ratings", "corrections", "quotes")
+"""What forgetting memories counts; of ratings and generations those that lost a text."""
 
 MODERATORS = ("claimed_by", "decided_by", "first_decided_by")
 """The fields of a case that name a moderator."""

@@ -22,6 +22,8 @@ from chatune_storage.history import TURN_COLUMNS, turn_from
 from chatune_storage.inbox import PAYLOAD
 from chatune_storage.keyring import Keyring
 from chatune_storage.keys import PersonKey
+from chatune_storage.links import circle_of
+from chatune_storage.memory_rows import memory_from, preferences_from
 from chatune_storage.personal import MODERATORS, Decision, case_record, mentions, readable
 from chatune_storage.queues import Queues
 from chatune_storage.tables import (
@@ -30,6 +32,8 @@ from chatune_storage.tables import (
     corrections,
     generations,
     inbox,
+    memories,
+    memory_people,
     microseconds,
     moderation_cases,
     moment,
@@ -75,12 +79,23 @@ class SqlPersonalData:
                     yield PersonalRecord(table.name, record(row, key))
             for case in self._cases(connection, key):
                 yield PersonalRecord("cases", case_record(case, user))
+            yield from self._remembered(connection, key)
             for row in _rows(connection, consents, key):
                 yield PersonalRecord("consents", _decision(row, key))
         for row in connection.execute(select(*SAID).order_by(audit.c.id)).mappings():
             entry = entry_from(row)
             if mentions(entry, user.__eq__):
                 yield PersonalRecord("audit", readable(entry))
+
+    def _remembered(self, connection: Connection, key: PersonKey) -> Iterator[PersonalRecord]:
+        for row in _rows(connection, memories, key):
+            yield PersonalRecord("memories", readable(memory_from(row, key)))
+        for row in _rows(connection, memory_people, key):
+            yield PersonalRecord("memory_preferences", readable(preferences_from(row)))
+        linked = select(people.c.user_id).where(people.c.id.in_(circle_of(key.id)))
+        for other in connection.execute(linked.order_by(people.c.user_id)).scalars():
+            if other != key.user:
+                yield PersonalRecord("links", {"linked": other})
 
     def _cases(self, connection: Connection, key: PersonKey) -> Sequence[Case]:
         """Return the cases about the person, and those in which they are a moderator."""

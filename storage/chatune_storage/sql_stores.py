@@ -19,6 +19,8 @@ from chatune_storage.key_values import SqlKeyValues
 from chatune_storage.keyring import Keyring
 from chatune_storage.keys import MasterKey
 from chatune_storage.ledger import SqlLedger
+from chatune_storage.links import SqlLinks
+from chatune_storage.memories import SqlMemories
 from chatune_storage.migrate import migrate
 from chatune_storage.outbox import SqlOutbox
 from chatune_storage.personal_data import SqlPersonalData
@@ -89,16 +91,18 @@ def _stores(
     now: Callable[[], datetime],
     lease_for: timedelta,
 ) -> Stores:
-    writer = Writer(database, queues, keyring, chain, now)
+    writer, reader = Writer(database, queues, keyring, chain, now), Reader(database)
     return Stores(
         inbox=SqlInbox(writer, keyring, database.dialect, lease_for),
         ledger=SqlLedger(database, writer, keyring),
         outbox=SqlOutbox(writer, keyring, lease_for),
-        history=SqlHistory(database, Reader(database), keyring),
+        history=SqlHistory(database, reader, keyring),
         consents=SqlConsents(database, writer, now),
         audit=SqlAuditLog(database, writer, chain, now),
         personal_data=SqlPersonalData(database, queues, keyring, chain, now),
         retention=SqlRetention(database, now),
         key_values=SqlKeyValues(database, writer, master),
+        memories=SqlMemories(database, reader, keyring, now),
+        links=SqlLinks(database, writer, keyring, now),
         cases=SqlCases(database, keyring),
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from chatune_core.memory.ports import Links, Memories
 from chatune_core.ports import (
     AuditLog,
     Cases,
@@ -30,3 +31,5 @@ class Stores:
     retention: Retention
     key_values: KeyValues
     cases: Cases
+    memories: Memories
+    links: Links

@@ -9,6 +9,7 @@ from chatune_core.moderation.cases import removes
 from chatune_core.outcomes import ConversationReset, MessageErased, WorkspaceErased
 from chatune_storage.codec import measures_from
 from chatune_storage.erasure import ended_event, erase_people
+from chatune_storage.memory_rows import MemorySql
 from chatune_storage.personal import without_name
 from chatune_storage.prefixes import begins_with
 from chatune_storage.tables import (
@@ -18,6 +19,7 @@ from chatune_storage.tables import (
     generations,
     inbox,
     key_values,
+    memories,
     moderation_cases,
     outbox,
     people,
@@ -53,6 +55,7 @@ def _reset(connection: Connection, conversation: ConversationId) -> None:
 
 def _erase_message(connection: Connection, conversation: ConversationId, event: EventKey) -> None:
     _empty_cases(connection, event)
+    MemorySql(connection.dialect.name).unlearn(connection, memories.c.source == event)
     own = or_(generations.c.event == event, generations.c.question == event)
     times = union_all(
         select(turns.c.at).where(turns.c.event == event), select(generations.c.at).where(own)
@@ -120,6 +123,8 @@ def _erase_workspace(transaction: Transaction, workspace: WorkspaceId) -> None:
 
 
 def _erase_records(connection: Connection, dialect: str, prefix: str) -> None:
+    learned = begins_with(dialect, memories.c.place, prefix)
+    MemorySql(dialect).unlearn(connection, learned)
     here: ColumnElement[bool] = begins_with(dialect, generations.c.conversation, prefix)
     answers = select(generations.c.event).where(here)
     for statement in (

@@ -261,6 +261,67 @@ moderation_cases = Table(
     sqlite_autoincrement=True,
 )
 
+# Unencrypted are ids, times and flags; what a memory says is in `said`.
+memories = Table(
+    "memories",
+    metadata,
+    _row_id("id"),
+    Column("memory", Text, nullable=False, unique=True),
+    _person(nullable=False),
+    Column("said", LargeBinary, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("learned_at", BigInteger, nullable=False),
+    Column("valid_from", BigInteger, nullable=False),
+    Column("valid_to", BigInteger),
+    Column("superseded_by", Text),
+    Column("private", Boolean, nullable=False),
+    Column("pinned", Boolean, nullable=False),
+    Index("memories_person", "person_id", "id"),
+    Index("memories_source", "source"),
+    Index("memories_place", "place"),
+    sqlite_autoincrement=True,
+)
+
+# Which memories were in the prompt of an answer; they may have gone since.
+memory_uses = Table(
+    "memory_uses",
+    metadata,
+    Column("event", ForeignKey("generations.event", ondelete="CASCADE"), primary_key=True),
+    Column("place", SmallInteger, primary_key=True),
+    Column("memory", Text, nullable=False),
+    Index("memory_uses_memory", "memory"),
+)
+
+# `revision` grows with every change of a person's memories.
+memory_people = Table(
+    "memory_people",
+    metadata,
+    Column("person_id", ForeignKey("people.id"), primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("paused", Boolean, nullable=False),
+    Column("everywhere", Boolean, nullable=False),
+    Column("only_in", Text, nullable=False),
+)
+
+# Who has the same `circle` is the same person.
+links = Table(
+    "links",
+    metadata,
+    Column("person_id", ForeignKey("people.id"), primary_key=True),
+    Column("circle", Text, nullable=False),
+    Index("links_circle", "circle"),
+)
+
+# Nothing in it is encrypted: the bytes are a hash.
+link_codes = Table(
+    "link_codes",
+    metadata,
+    Column("person_id", ForeignKey("people.id"), primary_key=True),
+    Column("code_hash", LargeBinary, nullable=False, unique=True),
+    Column("until", BigInteger, nullable=False),
+)
+
 # Numbered by `audit_chain`, from 1 and without a gap. Nothing in it is encrypted: the bytes are salts and hashes.
 audit = Table(
     "audit",

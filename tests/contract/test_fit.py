@@ -1,5 +1,6 @@
 """Every implementation fits its port; mypy checks the assignments."""
 
+from chatune_core.memory.ports import Links, Memories
 from chatune_core.ports import (
     AuditLog,
     Cases,
@@ -19,12 +20,16 @@ from chatune_storage.history import SqlHistory
 from chatune_storage.inbox import SqlInbox
 from chatune_storage.key_values import SqlKeyValues
 from chatune_storage.ledger import SqlLedger
+from chatune_storage.links import SqlLinks
+from chatune_storage.memories import SqlMemories
 from chatune_storage.memory.cases import MemoryCases
 from chatune_storage.memory.ledger import MemoryLedger
+from chatune_storage.memory.links import MemoryLinks
 from chatune_storage.memory.logs import MemoryAuditLog, MemoryConsents
 from chatune_storage.memory.privacy import MemoryPersonalData, MemoryRetention
 from chatune_storage.memory.queues import MemoryInbox, MemoryOutbox
 from chatune_storage.memory.records import MemoryHistory
+from chatune_storage.memory.remembered import MemoryMemories
 from chatune_storage.memory.values import MemoryKeyValues
 from chatune_storage.outbox import SqlOutbox
 from chatune_storage.personal_data import SqlPersonalData
@@ -42,8 +47,11 @@ def test_every_port_is_there_twice() -> None:
     retention: list[type[Retention]] = [SqlRetention, MemoryRetention]
     values: list[type[KeyValues]] = [SqlKeyValues, MemoryKeyValues]
     cases: list[type[Cases]] = [SqlCases, MemoryCases]
+    memories: list[type[Memories]] = [SqlMemories, MemoryMemories]
+    links: list[type[Links]] = [SqlLinks, MemoryLinks]
     ports = (
-        inboxes, ledgers, outboxes, histories, consents, audits, personal, retention, values, cases
+        inboxes, ledgers, outboxes, histories, consents, audits, personal, retention, values, cases,
+        memories, links,
     )  # fmt: skip
 
     assert all(len(implementations) == 2 for implementations in ports)

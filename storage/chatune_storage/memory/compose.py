@@ -7,10 +7,12 @@ from chatune_core.messages import Inbound, Reply
 from chatune_storage.memory.claims import ClaimQueue
 from chatune_storage.memory.erasure import Erasure
 from chatune_storage.memory.ledger import MemoryLedger
+from chatune_storage.memory.links import MemoryLinks
 from chatune_storage.memory.logs import MemoryAuditLog, MemoryConsents
 from chatune_storage.memory.privacy import MemoryPersonalData, MemoryRetention
 from chatune_storage.memory.queues import MemoryInbox, MemoryOutbox
 from chatune_storage.memory.records import MemoryHistory, Records
+from chatune_storage.memory.remembered import MemoryMemories, Remembered
 from chatune_storage.memory.values import MemoryKeyValues
 from chatune_storage.stores import Stores
 
@@ -21,15 +23,19 @@ def memory_stores(now: Callable[[], datetime], lease_for: timedelta) -> Stores:
     They belong to one event loop. No method gives way to other tasks.
     """
     replies: ClaimQueue[Reply] = ClaimQueue(now, lease_for)
-    events: ClaimQueue[Inbound] = ClaimQueue(now, lease_for, behind=replies.lines)
+    events: ClaimQueue[Inbound] = ClaimQueue(now, lease_for, behind=replies)
     records, values = Records(), MemoryKeyValues()
     outbox = MemoryOutbox(replies, now)
-    consents, audit = MemoryConsents(now), MemoryAuditLog(now)
-    erasure = Erasure(events, replies, outbox, records, consents, audit, values)
-    personal = MemoryPersonalData(events, replies, outbox, records, consents, audit, erasure, now)
+    links = MemoryLinks(now)
+    consents, audit = MemoryConsents(links, now), MemoryAuditLog(now)
+    remembered = Remembered(links)
+    erasure = Erasure(events, replies, outbox, records, consents, audit, values, remembered, links)
+    personal = MemoryPersonalData(
+        events, replies, outbox, records, remembered, consents, audit, erasure, now
+    )
     return Stores(
         inbox=MemoryInbox(events),
-        ledger=MemoryLedger(events, replies, records, audit, erasure),
+        ledger=MemoryLedger(events, replies, records, remembered, consents, audit, erasure),
         outbox=outbox,
         history=MemoryHistory(records, outbox),
         consents=consents,
@@ -38,4 +44,6 @@ def memory_stores(now: Callable[[], datetime], lease_for: timedelta) -> Stores:
         retention=MemoryRetention(records, outbox, consents, now),
         key_values=values,
         cases=records.cases,
+        memories=MemoryMemories(remembered, records, consents, links, now),
+        links=links,
     )

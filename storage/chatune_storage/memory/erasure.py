@@ -5,9 +5,11 @@ from dataclasses import replace
 
 from chatune_core.messages import ConversationId, Inbound, Reply, WorkspaceId
 from chatune_storage.memory.claims import ClaimQueue
+from chatune_storage.memory.links import MemoryLinks
 from chatune_storage.memory.logs import MemoryAuditLog, MemoryConsents
 from chatune_storage.memory.queues import MemoryOutbox, Shown
 from chatune_storage.memory.records import Records, drop
+from chatune_storage.memory.remembered import Remembered
 from chatune_storage.memory.values import MemoryKeyValues
 from chatune_storage.personal import STORES
 
@@ -27,7 +29,10 @@ class Erasure:
         consents: MemoryConsents,
         audit: MemoryAuditLog,
         values: MemoryKeyValues,
+        remembered: Remembered,
+        links: MemoryLinks,
     ) -> None:
+        self._remembered, self._links = remembered, links
         self._inbox, self._replies, self._outbox, self._records = inbox, replies, outbox, records
         self._consents, self._audit, self._values = consents, audit, values
 
@@ -38,8 +43,17 @@ class Erasure:
         removed |= self._erase_records(named)
         decisions = self._consents.decisions
         removed["consents"] = sum(len(decisions.pop(u)) for u in list(decisions) if named(u))
+        removed |= self._erase_memories(named)
         removed["audit"] = self._audit.unname(named)
         return removed
+
+    def _erase_memories(self, named: Named) -> dict[str, int]:
+        remembered = self._remembered
+        return {
+            "memories": remembered.keep(lambda memory: None if named(memory.user) else memory),
+            "memory_preferences": drop(remembered.preferences, lambda user, _: named(user)),
+            "links": self._links.forget(named),
+        }
 
     def erase_workspace(self, workspace: WorkspaceId) -> None:
         """Forget the conversations of `workspace`, its values, and people known by it alone."""
@@ -56,6 +70,7 @@ class Erasure:
         drop(records.answers, lambda place, _: place.startswith(prefix))
         drop(records.models, lambda place, _: place.startswith(prefix))
         drop(records.cases.cases, lambda _, case: case.conversation.startswith(prefix))
+        self._remembered.unlearn(lambda memory: memory.place.startswith(prefix))
         drop(self._values.values, lambda name, _: name.startswith(prefix))
         self.erase_people(lambda name: name.startswith(prefix))
 

@@ -8,15 +8,22 @@ from chatune_core.outcomes import (
     CaseClaimed,
     CaseDecided,
     CaseOpened,
+    ConsentChanged,
     Effect,
+    MemoriesUnlearned,
+    MemoryEdited,
+    MemoryLearned,
+    MemoryPreferencesChanged,
+    MessageErased,
     Outcome,
     WorkspaceErased,
 )
 from chatune_core.ports import EventLease
 from chatune_storage.memory.claims import ClaimQueue
 from chatune_storage.memory.erasure import Erasure
-from chatune_storage.memory.logs import MemoryAuditLog
+from chatune_storage.memory.logs import MemoryAuditLog, MemoryConsents
 from chatune_storage.memory.records import Records
+from chatune_storage.memory.remembered import Remembered
 
 
 class MemoryLedger:
@@ -27,10 +34,13 @@ class MemoryLedger:
         inbox: ClaimQueue[Inbound],
         outbox: ClaimQueue[Reply],
         records: Records,
+        remembered: Remembered,
+        consents: MemoryConsents,
         audit: MemoryAuditLog,
         erasure: Erasure,
     ) -> None:
         self._inbox, self._outbox, self._records = inbox, outbox, records
+        self._remembered, self._consents = remembered, consents
         self._audit, self._erasure = audit, erasure
 
     async def commit(self, lease: EventLease, outcome: Outcome) -> bool:
@@ -54,6 +64,15 @@ class MemoryLedger:
                 self._audit.add(entry)
             case CaseOpened() | CaseClaimed() | CaseDecided() | CaseAppealed():
                 self._records.cases.apply(effect)
+            case (
+                MemoryLearned() | MemoryEdited() | MemoriesUnlearned() | MemoryPreferencesChanged()
+            ):
+                self._remembered.apply(effect)
+            case ConsentChanged():
+                self._consents.decide(effect)
+            case MessageErased(event=event):
+                self._records.apply(effect)
+                self._remembered.unlearn(lambda memory: memory.source == event)
             case Announced():
                 pass  # it is among the replies
             case _:

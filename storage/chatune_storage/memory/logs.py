@@ -3,16 +3,18 @@
 import secrets
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
 from chatune_core.messages import UserId
-from chatune_core.outcomes import AuditEntry
+from chatune_core.outcomes import AuditEntry, ConsentChanged
 from chatune_core.ports import Broken
 from chatune_core.privacy import Purpose
 from chatune_storage.audit_chain import START, AuditChain, Head, Row, entry_from
 from chatune_storage.audit_check import Surroundings, end_of, first_misfit, misfit
 from chatune_storage.keys import KEY_BYTES
+from chatune_storage.memory.links import MemoryLinks
 from chatune_storage.personal import Decision, mentions
 
 _AUDIT_KEPT = 10_000
@@ -21,8 +23,8 @@ _AUDIT_KEPT = 10_000
 class MemoryConsents:
     """See Consents. Nothing outlives the process."""
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
-        self._now = now
+    def __init__(self, links: MemoryLinks, now: Callable[[], datetime]) -> None:
+        self._links, self._now = links, now
         self.decisions: dict[UserId, list[Decision]] = {}
 
     async def allows(self, user: UserId, purpose: Purpose) -> bool:
@@ -36,8 +38,15 @@ class MemoryConsents:
 
     async def record(self, user: UserId, purpose: Purpose, granted: bool, source: str) -> None:
         """See Consents.record."""
-        decision = Decision(user, purpose, granted, source, self._now())
-        self.decisions.setdefault(user, []).append(decision)
+        self._add(Decision(user, purpose, granted, source, self._now()))
+
+    def decide(self, change: ConsentChanged) -> None:
+        """Record a decision that has a time."""
+        self._add(Decision(change.user, change.purpose, change.granted, change.source, change.at))
+
+    def _add(self, decision: Decision) -> None:
+        for user in self._links.circle_of(decision.user):
+            self.decisions.setdefault(user, []).append(replace(decision, user=user))
 
 
 class MemoryAuditLog:

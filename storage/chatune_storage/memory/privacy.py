@@ -14,6 +14,7 @@ from chatune_storage.memory.erasure import Erasure
 from chatune_storage.memory.logs import MemoryAuditLog, MemoryConsents
 from chatune_storage.memory.queues import MemoryOutbox
 from chatune_storage.memory.records import Records, drop
+from chatune_storage.memory.remembered import Remembered
 from chatune_storage.personal import case_record, readable
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class MemoryPersonalData:
         replies: ClaimQueue[Reply],
         outbox: MemoryOutbox,
         records: Records,
+        remembered: Remembered,
         consents: MemoryConsents,
         audit: MemoryAuditLog,
         erasure: Erasure,
@@ -36,6 +38,7 @@ class MemoryPersonalData:
     ) -> None:
         self._inbox, self._replies, self._outbox, self._records = inbox, replies, outbox, records
         self._consents, self._audit, self._erasure, self._now = consents, audit, erasure, now
+        self._remembered = remembered
 
     async def export(self, user: UserId) -> Sequence[PersonalRecord]:
         """See PersonalData.export."""
@@ -45,6 +48,7 @@ class MemoryPersonalData:
         return [
             *said,
             *(PersonalRecord("cases", case_record(case, user)) for case in cases),
+            *self._remembered.records_of(user),
             *(PersonalRecord("consents", readable(decision)) for decision in decisions),
             *(PersonalRecord("audit", readable(e)) for e in self._audit.about(user.__eq__)),
         ]

@@ -98,8 +98,7 @@ class MemoryOutbox:
             self._queue.end(entry)
             reply = entry.item
             shown = Shown(entry.key, reply.conversation, reply.user, entry.free_at)
-            for message in messages:
-                self.shown[message] = shown
+            self.shown.update(dict.fromkeys(messages, shown))
 
     async def release(self, lease: ReplyLease, after: timedelta) -> None:
         """See Outbox.release."""

@@ -1,0 +1,89 @@
+"""What memory needs from storage, as Protocols; see `chatune_core.ports` for the rules."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol
+
+from chatune_core.memory.places import MemoryPreferences
+from chatune_core.memory.values import Memory, MemoryId
+from chatune_core.messages import EventKey, UserId
+from chatune_core.privacy import ErasureReceipt
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryStanding:
+    """How memory stands with a person.
+
+    `agreed` is their consent. `revision` changes with everything that is learned, edited or
+    forgotten, whichever process does it: what was computed at another revision is out of date.
+    """
+
+    agreed: bool = False
+    preferences: MemoryPreferences = field(default_factory=MemoryPreferences)
+    revision: str = ""
+
+
+class Memories(Protocol):
+    """What is remembered of each person; the ledger writes what is learned.
+
+    Everything is asked by user and answered about that user: theirs, and what was learned through
+    the identities that they linked to this one.
+    """
+
+    async def standing(self, user: UserId) -> MemoryStanding:
+        """Return how memory stands with `user`."""
+        ...
+
+    async def of(self, user: UserId) -> Sequence[Memory]:
+        """Return everything that is remembered of `user`, superseded memories too, oldest first.
+
+        What was learned through a linked identity whose consent was withdrawn is among them.
+        """
+        ...
+
+    async def used_in(self, answer: EventKey) -> Sequence[MemoryId]:
+        """Return which memories the generated answer to `answer` used, in the order of the prompt.
+
+        Empty if none, and once the answer or all of them are forgotten.
+        """
+        ...
+
+    async def forget(
+        self, user: UserId, memories: Collection[MemoryId] | None = None
+    ) -> ErasureReceipt:
+        """Forget these memories of `user`, or all; return what went, per store.
+
+        With a memory goes what it took the place of, the message that it was learned from, the
+        texts of the answers that used it, and of the prompts that may repeat any of these. Without
+        `memories` everything goes that the person and the bot said to each other, and the key that
+        it was encrypted with; consents and preferences stay. On return nothing of it is in the
+        files of an SQLite database. Memories of others are never touched. It may be repeated.
+        """
+        ...
+
+
+class Links(Protocol):
+    """Identities of one person on several platforms."""
+
+    async def offer(self, user: UserId, code: str, valid_for: timedelta) -> None:
+        """Let whoever shows `code` within `valid_for` be linked to `user`; an earlier code ends.
+
+        Only a hash of the code is kept.
+        """
+        ...
+
+    async def accept(self, user: UserId, code: str) -> UserId | None:
+        """Link `user` to who was given `code`; return who that is, None if the code is not valid.
+
+        A code works once, and never for the one who was given it.
+        """
+        ...
+
+    async def linked(self, user: UserId) -> Sequence[UserId]:
+        """Return the other identities of the same person, sorted."""
+        ...
+
+    async def part(self, user: UserId) -> None:
+        """Take `user` out of their links; each side keeps what was learned through it."""
+        ...
