@@ -83,6 +83,10 @@ class Dispatch:
                     return await self._handle(event, stop) or await self._command(
                         event, event.name, event.arguments, stop
                     )
+                case MessagePosted():
+                    # No handler keeps a post from being judged, or sees one that did not pass.
+                    seen = await self._seen(event)
+                    return seen or await self._handle(event, stop) or _NOTHING
                 case MessageEdited() | MessageDeleted() | BotRemoved():
                     # What must be forgotten is forgotten, whatever a handler does besides.
                     handled = await self._handle(event, stop) or _NOTHING
@@ -136,6 +140,13 @@ class Dispatch:
             raise InvalidInput(EMPTY)
         return _outcome(message, await self._pipeline.reply_to(message, stop))
 
+    async def _seen(self, posted: MessagePosted) -> Outcome | None:
+        """Return what was found in a post; None if nothing was."""
+        if self._watcher is None:
+            return None
+        outcome = await self._watcher.seen(posted)
+        return None if outcome == _NOTHING else outcome
+
     async def _command(self, event: Inbound, name: str, arguments: str, stop: Stop) -> Outcome:
         command = self._commands.find(name)
         values = bind(command, arguments, self._commands.prefix)
@@ -155,8 +166,6 @@ class Dispatch:
                 return await self._form(event, event.form, event.value, event.fields, stop)
             case ReactionChanged():
                 return Outcome(effects=await self._ratings.reacted(event))
-            case MessagePosted() if self._watcher is not None:
-                return await self._watcher.seen(event)
             case _:
                 return _NOTHING
 
