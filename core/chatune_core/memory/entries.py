@@ -1,0 +1,35 @@
+"""What retrieval searches: a memory, or a thing that was said, with what finding it needs."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from chatune_core.memory.values import Kind, Memory, MemoryId
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One text of a person that can be found.
+
+    at: when it was said or became so; None if nobody knows.
+    speaker: the name of who said it, where several speak; "" is the person.
+    session: the talk of which it is one turn, "" for what stands alone. Turns of a session that
+        follow one another give each other context.
+    private: it is not to be found where others read.
+    """
+
+    id: MemoryId
+    text: str
+    kind: Kind = Kind.FACT
+    at: datetime | None = None
+    speaker: str = ""
+    session: str = ""
+    private: bool = False
+    pinned: bool = False
+
+
+def entry_of(memory: Memory) -> Entry:
+    """Return a memory as an entry."""
+    return Entry(
+        memory.id, memory.text, memory.kind, memory.valid_from,
+        private=memory.private, pinned=memory.pinned,
+    )  # fmt: skip
