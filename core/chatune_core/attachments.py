@@ -72,16 +72,21 @@ async def _text_of(attachment: Attachment, files: Files) -> str | None:
     if attachment.size_bytes > LARGEST_TEXT:
         return None
     try:
-        content = await _fetched(attachment, files)
+        content = await fetched(attachment, files, LARGEST_TEXT)
     except (InvalidInput, RetryLater):
         return None
     return None if b"\0" in content else clean(content.decode("utf-8-sig", "replace"))
 
 
-async def _fetched(attachment: Attachment, files: Files) -> bytes:
+async def fetched(attachment: Attachment, files: Files, limit_bytes: int) -> bytes:
+    """Return the whole file; a platform that cannot hand it out is asked a few times.
+
+    Raises:
+        InvalidInput, RetryLater: see Files.read.
+    """
     for _ in range(_ATTEMPTS - 1):
         try:
-            return await files.read(attachment, LARGEST_TEXT)
+            return await files.read(attachment, limit_bytes)
         except RetryLater as error:
             await anyio.sleep(min(error.after.total_seconds(), _LONGEST_WAIT))
-    return await files.read(attachment, LARGEST_TEXT)
+    return await files.read(attachment, limit_bytes)

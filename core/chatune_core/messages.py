@@ -187,6 +187,11 @@ class BotRemoved:
     via: str = ""
 
 
+def workspace_of(conversation: ConversationId) -> WorkspaceId:
+    """Return the workspace that `conversation` is in, on a platform that has workspaces."""
+    return WorkspaceId(":".join(conversation.split(":", 2)[:2]))
+
+
 Inbound = (
     MessageReceived
     | CommandInvoked

@@ -198,11 +198,11 @@ class Runtime:
         return self._files.get(event.conversation.partition(":")[0])
 
     def _turn_ended(self, event: Inbound, outcome: Outcome) -> None:
-        if outcome.reply is None:
-            self._event_ended(event.key)
-        else:
+        if outcome.replies:
             self._delivery.wake()
             self._progress.set()
+        if outcome.reply is None:
+            self._event_ended(event.key)
 
     def _event_ended(self, key: EventKey) -> None:
         self._worker.wake()  # the next event of the conversation may have waited for this

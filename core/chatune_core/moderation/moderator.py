@@ -174,18 +174,22 @@ class Moderator:
             for said, findings in zip(texts, found, strict=True)
         ]
 
-    async def find(self, texts: Sequence[Said]) -> list[tuple[Finding, ...]]:
+    async def find(
+        self, texts: Sequence[Said], *, rules_alone: bool = False
+    ) -> list[tuple[Finding, ...]]:
         """Return for each text all that was found, which no policy has judged yet; batched.
 
         Raises:
             RetryLater: see `check`.
         """
-        await self.prepare()
+        if not rules_alone:
+            await self.prepare()
         found: list[list[Finding]] = [[] for _ in texts]
         try:
             with anyio.fail_after(self._failing.patience.total_seconds() * max(1, len(texts))):
                 plain = await self._turns.take(lambda: self._by_rules(texts, found))
-                await self._by_model(plain, texts, found)
+                if not rules_alone:
+                    await self._by_model(plain, texts, found)
         except (TimeoutError, RetryLater, GenerationFailed) as error:
             self._failed({said.source.role for said in texts}, error)
         return [tuple(findings) for findings in found]

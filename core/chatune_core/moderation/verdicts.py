@@ -1,8 +1,8 @@
 """What moderation says about a text: scores, where and why, and what follows."""
 
 import enum
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from chatune_core.messages import ConversationId, UserId
 
@@ -128,3 +128,34 @@ class Verdict:
     def acts(self) -> bool:
         """Return whether something is to be done at once."""
         return self.level is Level.ACT and not self.shadow
+
+    def without(self, changes: Mapping[Finding, Finding | None]) -> "Verdict":
+        """Return the verdict with the findings in `changes` replaced, or dropped for None."""
+
+        def left(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+            changed = (changes.get(finding, finding) for finding in findings)
+            return tuple(finding for finding in changed if finding is not None)
+
+        findings, acting = left(self.findings), left(self.acting)
+        level = Level.ACT if acting else Level.REVIEW if findings else Level.ALLOW
+        return replace(self, level=level, findings=findings, acting=acting)
+
+
+def together(verdicts: Sequence[Verdict]) -> Verdict:
+    """Return one verdict on what has several parts: as bad as the worst of them."""
+    findings = [finding for verdict in verdicts for finding in verdict.findings]
+    acting = [finding for verdict in verdicts for finding in verdict.acting]
+    scores: dict[Category, float] = {}
+    for verdict in verdicts:
+        for category, score in verdict.scores.items():
+            scores[category] = max(score, scores.get(category, 0.0))
+    return Verdict(
+        Level.ACT if acting else Level.REVIEW if findings else Level.ALLOW,
+        scores,
+        tuple(sorted(findings, key=lambda finding: (finding not in acting, -finding.score))),
+        "+".join(dict.fromkeys(verdict.policy for verdict in verdicts)),
+        ", ".join(dict.fromkeys(verdict.model for verdict in verdicts if verdict.model)),
+        tuple(rule for verdict in verdicts for rule in verdict.exempt),
+        any(verdict.shadow for verdict in verdicts),
+        tuple(sorted(acting, key=lambda finding: -finding.score)),
+    )
