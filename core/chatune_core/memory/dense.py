@@ -60,7 +60,7 @@ class VectorIndex:
         own = query - shared
         own = own / max(float(np.linalg.norm(own)), 1e-6)
         rows = self._rows[: self._size]
-        scores: NDArray[np.float32] = (rows @ own - shared @ own) / lengths
+        scores = ((rows @ own - shared @ own) / lengths).astype(np.float32, copy=False)
         scores[~self._known[: self._size]] = 0
         return scores
 
