@@ -127,7 +127,12 @@ def _places(
             for key in whole[name]
             if section.thresholds.levels(*key) != Levels()
         }
-        places[name] = Place(own, section.age_gated, frozenset(section.exempt_users))
+        places[name] = Place(
+            own,
+            section.age_gated,
+            frozenset(section.exempt_users),
+            frozenset(section.exempt_roles),
+        )
     return places
 
 

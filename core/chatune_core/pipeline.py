@@ -1,8 +1,9 @@
 """One message to one reply, read top to bottom; there is no other path to the model."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from chatune_core.attachments import read_texts
 from chatune_core.commands import Answer
@@ -14,6 +15,7 @@ from chatune_core.generation.requests import (
 )
 from chatune_core.messages import EventKey, Inbound, MessageReceived, Turn
 from chatune_core.moderation.answers import noted
+from chatune_core.moderation.verdicts import Role, Verdict
 from chatune_core.outcomes import Audited, GenerationMade, TurnReplaced, TurnSaid
 from chatune_core.ports import Files, Generator, History, Moderation, Sender
 from chatune_core.prompt import Prompt, build_prompt
@@ -40,6 +42,7 @@ class Pipeline:
         """Use `generators` by configured name; `default_model` is one of them."""
         self._history, self._generators, self._default = history, generators, default_model
         self._files_of, self._settings, self._now = files_of, settings, now
+        self._moderation = moderation
         self._completer = Completer(sender_of, moderation, settings)
 
     async def reply_to(self, message: MessageReceived, stop: Stop) -> Answer:
@@ -50,18 +53,23 @@ class Pipeline:
             RetryLater: the model cannot be reached at present.
             GenerationFailed: the model cannot answer this.
         """
-        attached = await read_texts(message.attachments, self._files_of(message))
+        check = partial(self._check_file, message)
+        attached = await read_texts(message.attachments, self._files_of(message), check)
+        noticed = [
+            ("file left out" if verdict.acts else "file", verdict) for verdict in attached.verdicts
+        ]
+        on_files = self._audited(noticed, message)
         asked = "\n\n".join(part for part in (message.text, attached.prompt) if part.strip())
         if not asked:
-            return Answer(attached.notice)
+            return Answer(attached.notice, effects=on_files)
         turns = await self._history.recent(message.conversation, self._settings.history_turns)
         question = Turn(message.key, message.conversation, message.user, "user", asked, message.at)
         made = await self._make(message, turns, question, self._settings.sampling, stop)
         shown = "\n\n".join(part for part in (made.shown, attached.notice) if part)
         if made.turn is None:
-            return Answer(shown, effects=made.decisions)
+            return Answer(shown, effects=(*on_files, *made.decisions))
         said = (TurnSaid(question), TurnSaid(made.turn), made.provenance)
-        return Answer(shown, effects=(*said, *made.decisions), rateable=True)
+        return Answer(shown, effects=(*said, *on_files, *made.decisions), rateable=True)
 
     async def again(self, event: Inbound, answered: EventKey, stop: Stop) -> Answer:
         """Return another answer to the question that `answered` was the answer to.
@@ -117,11 +125,21 @@ class Pipeline:
         provenance = _provenance(
             event, question.event, generator, sampling, prompt.messages, completion, at
         )
-        decisions = tuple(
-            Audited(noted(verdict, action, event.key, at))
-            for action, verdict in completion.decisions
-        )
+        decisions = self._audited(completion.decisions, event)
         return _Made(completion.shown, turn, provenance, decisions)
+
+    async def _check_file(self, event: Inbound, text: str) -> Verdict | None:
+        if self._moderation is None:
+            return None
+        return await self._moderation.check(text, Role.TOOL, event.conversation, event.user)
+
+    def _audited(
+        self, decisions: Iterable[tuple[str, Verdict]], event: Inbound
+    ) -> tuple[Audited, ...]:
+        at = self._now()
+        return tuple(
+            Audited(noted(verdict, action, event.key, at)) for action, verdict in decisions
+        )
 
     def _prompt(self, generator: Generator, before: Sequence[Turn], text: str) -> Prompt:
         return build_prompt(

@@ -130,6 +130,19 @@ def test_a_channel_inherits_from_its_workspace_part_by_part(tmp_path: Path) -> N
     assert level(settings, (hate, 0.3), place="discord:12") is Level.ALLOW
 
 
+def test_people_with_an_exempt_role_are_not_judged_in_that_place(tmp_path: Path) -> None:
+    settings = section(tmp_path, '[moderation.places."discord:1"]\nexempt_roles = ["discord:7"]\n')
+    found = Finding(Category.HATE, 1.0, "words.foul")
+
+    def seen(*roles: str, place: str = "discord:1:2") -> Level:
+        source = Source(conversation=ConversationId(place), roles=roles)
+        return policy(settings, EMBEDDED).judge([found], source).level
+
+    assert seen("discord:3", "discord:7") is Level.ALLOW
+    assert seen("discord:3") is Level.ACT
+    assert seen("discord:7", place="discord:2:2") is Level.ACT
+
+
 def test_the_half_that_was_not_set_gives_way(tmp_path: Path) -> None:
     low = section(tmp_path, "[moderation.thresholds.community]\nsexual = {act = 0.3}\n")
     high = section(tmp_path, "[moderation.thresholds.community]\nsexual = {review = 0.95}\n")

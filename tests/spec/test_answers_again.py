@@ -168,7 +168,7 @@ async def test_a_text_file_is_read_as_data_and_others_are_named() -> None:
 
     asked = seen[0].messages[-1].content
     assert asked.startswith("What does it say?\n\nAttached file 'notes.md' (data")
-    assert asked.endswith("Grüße")
+    assert asked.endswith('"""\nGrüße\n"""')
     notice = (
         "(I read text files of up to 64 kB, 4 at a time; not read: cat.png, huge.txt, gone.txt.)"
     )
