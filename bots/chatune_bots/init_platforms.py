@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from chatune_adapters.discord.install import PERMISSIONS, invite_link
+from chatune_adapters.discord.install import invite_link, permissions_of
 from chatune_adapters.discord.settings import DiscordSettings
 from chatune_adapters.slack.manifest import manifest_text
 from chatune_adapters.slack.settings import APPS_PAGE
@@ -41,7 +41,9 @@ def _init_discord(home: Home, folder: Path) -> None:
     """Print the way to a bot on Discord; the link too, once the token is known."""
     settings = start(home, folder, None).settings
     token = settings.discord.token
-    adapter = DiscordSettings(token.get_secret_value() if token else "")
+    adapter = DiscordSettings(
+        token.get_secret_value() if token else "", message_content=settings.discord.message_content
+    )
     lines = [
         f"1. Open {adapter.portal_url}, New Application; then Bot, Reset Token, and copy it.",
         "2. Set it where the bot runs:  export CHATUNE_DISCORD__TOKEN=...",
@@ -55,10 +57,16 @@ def _init_discord(home: Home, folder: Path) -> None:
     else:
         lines += [
             f"4. Invite the bot:  {invite_link(adapter, application)}",
-            f"   It asks for: {', '.join(PERMISSIONS)}. No privileged intent is needed.",
+            f"   It asks for: {', '.join(permissions_of(adapter))}. {_intent_line(adapter)}",
             "5. chatune doctor, then chatune serve.",
         ]
     typer.echo("\n".join(lines))
+
+
+def _intent_line(adapter: DiscordSettings) -> str:
+    if adapter.reads_content:
+        return "Switch on Message Content Intent too: Bot, Privileged Gateway Intents."
+    return "No privileged intent is needed."
 
 
 def _init_slack(home: Home, folder: Path, bot_file: Path | None) -> None:

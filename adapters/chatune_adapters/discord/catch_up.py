@@ -27,10 +27,18 @@ class CatchUp:
     """Makes the work that reads the messages of a conversation, oldest first."""
 
     def __init__(
-        self, rest: Rest, settings: DiscordSettings, take: Callable[[Payload], Awaitable[None]]
+        self,
+        rest: Rest,
+        settings: DiscordSettings,
+        take: Callable[[Payload], Awaitable[None]],
+        watched: Callable[[Payload], bool],
     ) -> None:
-        """Give each message to `take`, which stores it; what is stored already is skipped there."""
-        self._rest, self._take = rest, take
+        """Give each message to `take`, which stores it; what is stored already is skipped there.
+
+        A history does not say what the author is in the server; where it is `watched`, that is
+        asked for.
+        """
+        self._rest, self._take, self._watched = rest, take, watched
         self._limiter = anyio.CapacityLimiter(settings.catch_up_at_once)
 
     def of(self, conversation: ConversationId, since: datetime) -> Work:
@@ -40,17 +48,36 @@ class CatchUp:
         """
         after = str(snowflake_at(since))
         place = {} if is_direct(conversation) else {"guild_id": conversation.split(":")[1]}
+        members: dict[str, Payload] = {}
 
         async def read() -> None:
             nonlocal after
             while page := await self._page(channel_of(conversation), after):
                 for payload in sorted(page, key=lambda message: int(message["id"])):
-                    await self._take({**payload, **place})
+                    message = {**payload, **place}
+                    if self._watched(message):
+                        message["member"] = await self._member(message, members)
+                    await self._take(message)
                     after = payload["id"]
                 if len(page) < _PAGE:
                     return
 
         return read
+
+    async def _member(self, message: Payload, known: dict[str, Payload]) -> Payload:
+        author = message["author"]["id"]
+        if author not in known:
+            try:
+                async with self._limiter:
+                    known[author] = await self._rest.call(
+                        "GET",
+                        "/guilds/{guild}/members/{user}",
+                        guild=message["guild_id"],
+                        user=author,
+                    )
+            except Refused:
+                known[author] = {}  # Left since then, so it has no roles any more.
+        return known[author]
 
     async def _page(self, channel: str, after: str) -> list[Payload]:
         query = {"after": after, "limit": str(_PAGE)}

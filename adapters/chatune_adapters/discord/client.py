@@ -35,7 +35,11 @@ _ALSO_OURS = frozenset(
         "RESUMED",
         "GUILD_CREATE",
         "GUILD_DELETE",
+        "CHANNEL_CREATE",
+        "CHANNEL_UPDATE",
+        "CHANNEL_DELETE",
         "THREAD_CREATE",
+        "THREAD_UPDATE",
         "THREAD_DELETE",
         "THREAD_LIST_SYNC",
         "THREAD_MEMBER_UPDATE",
@@ -80,7 +84,7 @@ def intents_for(settings: DiscordSettings) -> discord.Intents:
     intents.guilds = True
     intents.messages = True
     intents.reactions = True
-    intents.message_content = settings.message_content
+    intents.message_content = settings.reads_content
     return intents
 
 

@@ -3,10 +3,27 @@
 from datetime import timedelta
 
 from chatune_adapters.discord.settings import DiscordSettings
-from chatune_core.errors import ChatuneError, ConfigurationError, DeliveryRefused, RetryLater
+from chatune_core.errors import (
+    ChatuneError,
+    ConfigurationError,
+    DeliveryRefused,
+    MeasureRefused,
+    RetryLater,
+)
 
 UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK, UNKNOWN_INTERACTION = 10003, 10008, 10015, 10062
-CANNOT_SEND_TO_USER, INVALID_WEBHOOK_TOKEN = 50007, 50027
+UNKNOWN_MEMBER, UNKNOWN_EMOJI = 10007, 10014
+NOT_OUR_MESSAGE, INVALID_WEBHOOK_TOKEN = 50005, 50027
+CANNOT_SEND_TO_USER = frozenset({50007, 50278})
+"""The person takes no direct messages, or is in no server of the bot's any more."""
+_NO_ACCESS, _NO_PERMISSION, _NOT_THERE, _BLOCKED, _FULL, _TWO_FACTOR = (
+    50001,
+    50013,
+    50003,
+    90001,
+    30010,
+    60003,
+)
 TOKEN_GONE = frozenset({UNKNOWN_WEBHOOK, UNKNOWN_INTERACTION, INVALID_WEBHOOK_TOKEN})
 """The token of an interaction cannot be used: too old, or the interaction was never answered."""
 
@@ -30,6 +47,32 @@ def as_delivery_error(error: Refused) -> ChatuneError:
     return DeliveryRefused(str(error))
 
 
+def as_measure_error(error: Refused, permission: str, *, above: bool = False) -> ChatuneError:
+    """Return what the refusal means for a measure that takes `permission`, by Discord's name.
+
+    `above` says that the bot's role has to stand above the person's, too.
+    """
+    if error.status == 401:
+        return RetryLater("Discord does not accept the token", timedelta(minutes=1))
+    lacking = f"The bot lacks the permission {permission!r} here."
+    if above:
+        lacking = (
+            f"The bot lacks the permission {permission!r}, or the person's role is not below the "
+            "bot's; owners and administrators cannot be reached."
+        )
+    reasons = {
+        _NO_PERMISSION: lacking,
+        _NO_ACCESS: "The bot cannot see that channel: it lacks the permission 'View Channels'.",
+        _NOT_THERE: "Discord allows that only in channels of a server.",
+        _BLOCKED: "The person has blocked the bot.",
+        _FULL: "The message has as many reactions as Discord takes.",
+        _TWO_FACTOR: "The server asks for two-factor login of the bot's owner.",
+        UNKNOWN_MEMBER: "The person has left the server.",
+        UNKNOWN_CHANNEL: "The channel is gone.",
+    }
+    return MeasureRefused(reasons.get(error.code, str(error)))
+
+
 def bad_token(settings: DiscordSettings) -> ConfigurationError:
     """Return the error for a token that Discord does not know, or no longer."""
     return ConfigurationError(
@@ -41,10 +84,13 @@ def bad_token(settings: DiscordSettings) -> ConfigurationError:
 
 def missing_intent(settings: DiscordSettings) -> ConfigurationError:
     """Return the error for an intent that is asked for but not switched on."""
+    instead = "set discord.message_content to false"
+    if settings.moderates:
+        instead = "watch no channel of Discord (moderation.places)"
     return ConfigurationError(
         "The bot asks for the message content intent, which is not switched on for it.",
         f"Open {settings.portal_url}, choose the application, Bot, Privileged Gateway Intents, "
-        "and switch on Message Content Intent; or set discord.message_content to false.",
+        f"and switch on Message Content Intent; or {instead}.",
     )
 
 

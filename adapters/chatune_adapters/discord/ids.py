@@ -30,9 +30,29 @@ def channel_of(conversation: ConversationId) -> str:
     return conversation.rpartition(":")[2]
 
 
+def guild_of(conversation: ConversationId) -> str | None:
+    """Return the server in which the conversation is; None of a direct message."""
+    guild = conversation.split(":")[1]
+    return None if guild == _DIRECT else guild
+
+
+def aside_of(conversation: ConversationId, user: UserId) -> ConversationId:
+    """Return the direct messages of the bot and `user`, opened when something is said there.
+
+    It names the channel that it is about too: there one line is said if no direct message can be.
+    """
+    person = user.rpartition(":")[2]
+    return ConversationId(f"{PLATFORM}:{_DIRECT}:@{person}:{channel_of(conversation)}")
+
+
+def is_aside(conversation: ConversationId) -> bool:
+    """Return whether the conversation is one that `aside_of` made."""
+    return conversation.startswith(f"{PLATFORM}:{_DIRECT}:@")
+
+
 def is_direct(conversation: ConversationId) -> bool:
-    """Return whether the conversation is a direct message."""
-    return conversation.startswith(f"{PLATFORM}:{_DIRECT}:")
+    """Return whether the conversation is a direct message that is open."""
+    return conversation.startswith(f"{PLATFORM}:{_DIRECT}:") and not is_aside(conversation)
 
 
 def workspace_id(guild: str) -> WorkspaceId:
@@ -59,6 +79,14 @@ def snowflake_in(key: str) -> str:
     """Return the snowflake in a key or id; "" where it holds none, as in derived keys."""
     last = key.rpartition(":")[2]
     return last if last.isdecimal() and key.count(":") == 1 else ""
+
+
+def since_in(key: str) -> str:
+    """Return the newest snowflake in a key, derived ones included; "" where it holds none.
+
+    Whatever came of an event is shown after it.
+    """
+    return max((part for part in key.split(":") if part.isdecimal()), key=int, default="")
 
 
 def time_of(snowflake: str | int) -> datetime:

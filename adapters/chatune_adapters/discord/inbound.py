@@ -17,6 +17,7 @@ from chatune_adapters.discord.ids import (
 from chatune_core.messages import (
     Attachment,
     BotRemoved,
+    ConversationId,
     EventKey,
     MessageDeleted,
     MessageEdited,
@@ -45,7 +46,7 @@ def received(payload: Payload, me: str, joined: Callable[[str], bool]) -> Messag
         user_id(payload["author"]["id"]),
         time_of(payload["id"]),
         _text(payload, me),
-        tuple(_attachment(each) for each in payload.get("attachments", ())),
+        tuple(attachment(each) for each in payload.get("attachments", ())),
     )
 
 
@@ -98,20 +99,31 @@ def reacted(payload: Payload, me: str, at: datetime, *, added: bool) -> Reaction
     )
 
 
+def removal_of(guild: str) -> ConversationId:
+    """Return the conversation in which it is told that the bot left `guild`."""
+    return conversation_id(guild, "removed")
+
+
 def removed(guild: str, at: datetime) -> BotRemoved:
     """Return that the bot is no longer in `guild`."""
     return BotRemoved(
         EventKey(f"discord:removed:{guild}:{int(at.timestamp())}"),
-        conversation_id(guild, "removed"),
+        removal_of(guild),
         UNKNOWN,
         at,
         workspace_id(guild),
     )
 
 
+def by_person(payload: Payload) -> bool:
+    """Return whether a person wrote the message: no bot, no webhook, not Discord itself."""
+    if payload["author"].get("bot") or "webhook_id" in payload:
+        return False
+    return payload.get("type", 0) in _SPOKEN
+
+
 def _addressed(payload: Payload, me: str, joined: Callable[[str], bool]) -> bool:
-    author = payload["author"]
-    if author.get("bot") or "webhook_id" in payload or payload.get("type", 0) not in _SPOKEN:
+    if not by_person(payload):
         return False
     if payload.get("guild_id") is None:
         return True
@@ -127,19 +139,21 @@ def _text(payload: Payload, me: str) -> str:
     text: str = payload.get("content", "")
     if "<@" not in text:
         return text.strip()
-    names = {user["id"]: _name(user) for user in payload.get("mentions", ())}
+    names = {user["id"]: shown_name(user) for user in payload.get("mentions", ())}
     named = _MENTION.sub(
         lambda found: "" if found[1] == me else f"@{names.get(found[1], 'someone')}", text
     )
     return named.strip()
 
 
-def _name(user: Payload) -> str:
+def shown_name(user: Payload) -> str:
+    """Return what others see a person called; `member` of `user` is what they are in a server."""
     nick = (user.get("member") or {}).get("nick")
     return str(nick or user.get("global_name") or user.get("username") or "someone")
 
 
-def _attachment(payload: Payload) -> Attachment:
+def attachment(payload: Payload) -> Attachment:
+    """Return a file of a message."""
     return Attachment(
         str(payload.get("filename", "file")),
         str(payload.get("content_type") or ""),

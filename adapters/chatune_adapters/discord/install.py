@@ -18,6 +18,13 @@ PERMISSIONS: Mapping[str, int] = {
     "Send Messages in Threads": 1 << 38,
 }
 """Exactly what the bot uses, by the names of Discord's own settings."""
+MEASURES: Mapping[str, int] = {
+    "Manage Channels": 1 << 4,
+    "Add Reactions": 1 << 6,
+    "Manage Messages": 1 << 13,
+    "Timeout Members": 1 << 40,
+}
+"""What it uses besides where it watches channels: slow mode, marks, removal, time-outs."""
 _ADMINISTRATOR = 1 << 3
 _CONTENT_FLAGS = 1 << 18 | 1 << 19
 _NAMED = 10
@@ -32,12 +39,17 @@ class Finding:
     remedy: str = ""
 
 
+def permissions_of(settings: DiscordSettings) -> Mapping[str, int]:
+    """Return exactly what the bot uses as it is set up, by the names of Discord's own settings."""
+    return {**PERMISSIONS, **MEASURES} if settings.moderates else PERMISSIONS
+
+
 def invite_link(settings: DiscordSettings, application: str) -> str:
     """Return the link that adds the bot to a server, with exactly the permissions it uses."""
     asked = {
         "client_id": application,
         "scope": "bot applications.commands",
-        "permissions": sum(PERMISSIONS.values()),
+        "permissions": sum(permissions_of(settings).values()),
     }
     return f"{settings.invite_url}?{urlencode(asked)}"
 
@@ -60,7 +72,7 @@ async def check(settings: DiscordSettings) -> Sequence[Finding]:
         Finding(True, f"The token is that of {me['username']!r}."),
         *_content(settings, application),
         *_endpoint(settings, application),
-        *_guilds(guilds, link),
+        *_guilds(guilds, link, permissions_of(settings)),
     ]
 
 
@@ -77,7 +89,7 @@ def _refusal(settings: DiscordSettings, error: Refused) -> Finding:
 
 
 def _content(settings: DiscordSettings, application: Mapping[str, Any]) -> list[Finding]:
-    if not settings.message_content:
+    if not settings.reads_content:
         told = "The message content intent is not asked for; mentions and direct messages suffice."
         return [Finding(True, told)]
     if has_content_intent(application):
@@ -99,12 +111,14 @@ def _endpoint(settings: DiscordSettings, application: Mapping[str, Any]) -> list
     ]
 
 
-def _guilds(guilds: Sequence[Mapping[str, Any]], link: str) -> list[Finding]:
+def _guilds(
+    guilds: Sequence[Mapping[str, Any]], link: str, needed: Mapping[str, int]
+) -> list[Finding]:
     if not guilds:
         return [Finding(False, "The bot is in no server.", f"Open {link} and add it to one.")]
     findings = []
     for guild in guilds:
-        missing = _missing(int(guild.get("permissions") or 0))
+        missing = _missing(int(guild.get("permissions") or 0), needed)
         if missing:
             told = f"In {guild['name']!r} the bot may not: {', '.join(missing)}."
             remedy = f"Open {link} again, or allow it under Server Settings, Roles."
@@ -113,7 +127,7 @@ def _guilds(guilds: Sequence[Mapping[str, Any]], link: str) -> list[Finding]:
     return findings or [Finding(True, f"The bot may do what it needs in {names}.")]
 
 
-def _missing(granted: int) -> list[str]:
+def _missing(granted: int, needed: Mapping[str, int]) -> list[str]:
     if granted & _ADMINISTRATOR:
         return []
-    return [name for name, bit in PERMISSIONS.items() if not granted & bit]
+    return [name for name, bit in needed.items() if not granted & bit]

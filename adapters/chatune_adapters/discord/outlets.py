@@ -100,7 +100,7 @@ class ChannelOutlet:
             channel=self.channel,
         )
         message: str = shown["id"]
-        if not _says(shown, body):
+        if not says(shown, body):
             await self.edit(message, body, files)
         return message
 
@@ -135,8 +135,9 @@ class TokenOutlet:
     shown twice, for Discord enforces no nonce there.
     """
 
-    def __init__(self, rest: Rest, via: Via, *, hidden: bool) -> None:
-        self._rest, self._via = rest, via
+    def __init__(self, rest: Rest, via: Via, *, hidden: bool, source: str = "") -> None:
+        """Let `source` be the message under which a button was pressed."""
+        self._rest, self._via, self._source = rest, via, source
         self.hidden = hidden
 
     async def post(
@@ -170,7 +171,8 @@ class TokenOutlet:
         self, message: str, body: Body, files: Sequence[File] = (), *, spare: bool = False
     ) -> None:
         """See Outlet.edit."""
-        await self._edit(message, body, files, spare)
+        original = bool(message) and message == self._source
+        await self._edit("@original" if original else message, body, files, spare)
 
     async def _edit(
         self, message: str, body: Body, files: Sequence[File], spare: bool
@@ -200,7 +202,7 @@ class TokenOutlet:
         )
 
 
-def _says(shown: Mapping[str, Any], body: Body) -> bool:
+def says(shown: Mapping[str, Any], body: Body) -> bool:
     """Return whether `shown` is what `body` asked for, and not an earlier message."""
     if shown.get("content", "").strip() != body["content"].strip():
         return False

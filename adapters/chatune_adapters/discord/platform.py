@@ -9,6 +9,7 @@ import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
 from chatune_adapters.discord.catch_up import Bookmark
+from chatune_adapters.discord.enforcer import DiscordEnforcer
 from chatune_adapters.discord.errors import Refused, bad_token, missing_intent
 from chatune_adapters.discord.feed import Feed
 from chatune_adapters.discord.files import DiscordFiles
@@ -21,9 +22,10 @@ from chatune_adapters.discord.rest import Rest
 from chatune_adapters.discord.sender import DiscordSender
 from chatune_adapters.discord.settings import DiscordSettings
 from chatune_adapters.discord.taken import Taken
+from chatune_adapters.discord.ways import Ways
 from chatune_adapters.platform import Health
 from chatune_core.errors import ConfigurationError, RetryLater
-from chatune_core.ports import Enforcer, Intake, KeyValues
+from chatune_core.ports import Intake, KeyValues
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -47,7 +49,9 @@ class DiscordPlatform:
         self._gateway = Gateway(
             settings, take=self._take, heard=self._feed.heard, lost=self._feed.lost
         )
-        self.sender = DiscordSender(self._rest, settings, self._taken, now)
+        ways = Ways(self._rest, self._taken, self._feed.direct, now)
+        self.sender = DiscordSender(self._rest, settings, self._taken, ways)
+        self.enforcer = DiscordEnforcer(self._rest, store, now)
         self.files = DiscordFiles(self._rest)
         self._interactions: Interactions | None = None
         self._tasks: TaskGroup | None = None
@@ -55,20 +59,15 @@ class DiscordPlatform:
         self._taking = anyio.CancelScope()
         self._name = ""
 
-    @property
-    def enforcer(self) -> Enforcer | None:
-        """See Platform.enforcer. Nothing is done about messages and people so far."""
-        return None
-
     async def run(self, intake: Intake, *, task_status: TaskStatus[None]) -> None:
         """See Platform.run."""
         described(intake.commands)  # What Discord cannot take is a matter of the settings.
         async with self._rest.opened():
             me, application = await self._introduced()
             began, bookmark = await _insist(lambda: self._bookmark.read(self._now()))
-            await _insist(self._feed.direct.load)
+            await _insist(self._feed.load)
             self._interactions = Interactions(self._rest, self._taken, intake)
-            self._feed.begin(me, intake.receive, began, bookmark)
+            self._feed.begin(me, intake, began, bookmark)
             shards = await self._shards()
             failure: ConfigurationError | None = None
             async with anyio.create_task_group() as tasks:
@@ -130,7 +129,7 @@ class DiscordPlatform:
             raise ConfigurationError(
                 str(error), f"Look at the application under {self._settings.portal_url}."
             ) from error
-        if self._settings.message_content and not has_content_intent(application):
+        if self._settings.reads_content and not has_content_intent(application):
             raise missing_intent(self._settings)
         self.sender.me, self._name = me["id"], str(me.get("username", ""))
         return me["id"], application["id"]

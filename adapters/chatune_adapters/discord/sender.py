@@ -10,15 +10,16 @@ the person's history there cannot be read.
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from anyio.abc import TaskStatus
 
-from chatune_adapters.discord.earlier import Earlier, shown_earlier
+from chatune_adapters.discord.earlier import Earlier, Sought, shown_earlier
 from chatune_adapters.discord.errors import (
     CANNOT_SEND_TO_USER,
+    NOT_OUR_MESSAGE,
     TOKEN_GONE,
     UNKNOWN_MESSAGE,
     OutcomeUnknown,
@@ -28,7 +29,7 @@ from chatune_adapters.discord.errors import (
 from chatune_adapters.discord.growing import BEING_POSTED, NOBODY_KNOWS, Growing
 from chatune_adapters.discord.ids import (
     channel_of,
-    is_direct,
+    is_aside,
     message_key,
     nonce_of,
     snowflake_in,
@@ -41,27 +42,28 @@ from chatune_adapters.discord.outlets import (
     message_body,
 )
 from chatune_adapters.discord.owed import Owed
+from chatune_adapters.discord.parts import Part, parts_of, unfinished, without_files
 from chatune_adapters.discord.rest import Rest
 from chatune_adapters.discord.settings import DiscordSettings
 from chatune_adapters.discord.taken import Taken
 from chatune_adapters.discord.via import Via, via_in
+from chatune_adapters.discord.ways import Ways, reference_of, taken_away
 from chatune_adapters.drafts import Drafts
-from chatune_adapters.healing import healed
-from chatune_adapters.splitting import split
 from chatune_core.errors import DeliveryRefused, RetryLater
 from chatune_core.fitting import STOP
-from chatune_core.messages import Button, EventKey, File, Inbound, MessageKey, Reply, UserId
+from chatune_core.messages import EventKey, File, Inbound, MessageKey, Reply
 from chatune_core.ports import Capabilities
 
 logger = logging.getLogger(__name__)
-CONTENT_CHARS = 2000
-_PREVIEW_CHARS = 1900
-_FILES = 10
 _UNDER_WAY = 1000
 _AGAIN = 4
 _MOMENT = timedelta(seconds=0.05)
 _TOO_LARGE = 413
 _NO_DIRECT = "I cannot send you a direct message; use the slash command to see this privately."
+_UNREACHED = (
+    "<@{person}> There is a message for you, and you take no direct messages from me. Allow them "
+    "in the privacy settings of this server to get the next one."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +76,15 @@ class Draft:
 
 @dataclass(slots=True)
 class _Delivery:
-    """What is shown of one reply: `there` in order of its parts, the first `done` finished."""
+    """What is shown of one reply: `there` in order of its parts, the first `done` finished.
+
+    `in_place`: the first of them is a message that was there before, and is changed.
+    """
 
     outlet: Outlet
     there: list[str] = field(default_factory=list)
     done: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    text: str
-    buttons: tuple[Button, ...] = ()
-    files: tuple[File, ...] = ()
+    in_place: bool = False
 
 
 class DiscordSender:
@@ -93,10 +92,8 @@ class DiscordSender:
 
     capabilities = Capabilities(buttons=True, files=True)
 
-    def __init__(
-        self, rest: Rest, settings: DiscordSettings, taken: Taken, now: Callable[[], datetime]
-    ) -> None:
-        self._rest, self._taken, self._now = rest, taken, now
+    def __init__(self, rest: Rest, settings: DiscordSettings, taken: Taken, ways: Ways) -> None:
+        self._rest, self._taken, self._ways = rest, taken, ways
         self._drafts: Drafts[Draft] = Drafts(self, settings.preview_every.total_seconds())
         self._under_way: OrderedDict[EventKey, _Delivery] = OrderedDict()
         self._owed, self._growing = Owed(time.monotonic), Growing()
@@ -120,8 +117,8 @@ class DiscordSender:
         """See DraftWriter.begin."""
         self._owed.check(event.conversation, event.key)
         via = via_in(event.via)
-        outlet = await self._outlet(event.key, channel_of(event.conversation), via)
-        body = message_body(_unfinished(text), [STOP], unfinished=True)
+        outlet = await self._ways.public(event.key, channel_of(event.conversation), via)
+        body = message_body(unfinished(text), [STOP], unfinished=True)
         if isinstance(outlet, ChannelOutlet):
             if self._growing.is_posting(event.conversation):
                 raise RetryLater("another answer is just being posted", _MOMENT)
@@ -143,7 +140,8 @@ class DiscordSender:
         self, key: EventKey, outlet: Outlet, via: Via | None, body: Body
     ) -> str:
         if isinstance(outlet, ChannelOutlet) and key not in self._taken:
-            found = await self._look(key, outlet, via)
+            sought = Sought(key, outlet.reference, via)
+            found = await shown_earlier(self._rest, self.me, outlet.channel, sought)
             if found.parts:
                 await outlet.edit(found.parts[0], body, spare=True)
                 return found.parts[0]
@@ -153,7 +151,7 @@ class DiscordSender:
 
     async def update(self, draft: Draft, text: str) -> None:
         """See DraftWriter.update."""
-        body = message_body(_unfinished(text), [STOP], unfinished=True)
+        body = message_body(unfinished(text), [STOP], unfinished=True)
         try:
             await draft.outlet.edit(draft.message, body, spare=True)
         except Refused as error:
@@ -174,6 +172,8 @@ class DiscordSender:
 
     async def deliver(self, reply: Reply) -> Sequence[MessageKey]:
         """See Sender.deliver."""
+        if not _has_its_turn(reply):
+            return await self._deliver(reply)
         self._owed.note(reply.conversation, reply.answers)
         try:
             shown = await self._deliver(reply)
@@ -186,11 +186,11 @@ class DiscordSender:
     async def _deliver(self, reply: Reply) -> Sequence[MessageKey]:
         draft = await self._drafts.finish(reply.answers)
         try:
-            delivery = await self._delivery(reply, draft)
             try:
+                delivery = await self._delivery(reply, draft)
                 await self._show(reply, delivery)
             except Refused as error:
-                delivery = await self._other_way(reply, delivery, error)
+                delivery = await self._other_way(reply, error)
         except Refused as error:
             raise as_delivery_error(error) from error
         except OutcomeUnknown:
@@ -203,50 +203,63 @@ class DiscordSender:
 
     async def _delivery(self, reply: Reply, draft: Draft | None) -> _Delivery:
         """Return where the reply goes and what is there already."""
-        via = via_in(reply.via)
+        via = _via(reply)
         delivery = self._under_way.get(reply.answers)
         if delivery is None:
-            if draft is not None and reply.private and not draft.outlet.hidden:
-                await _remove(draft.outlet, draft.message)
-                draft = None
-            if draft is not None:
-                delivery = _Delivery(draft.outlet, [draft.message])
-            else:
-                delivery = _Delivery(await self._outlet_for(reply, via))
+            delivery = await self._begun(reply, via, draft)
             self._keep(reply.answers, delivery)
-        await self._make_room(reply, delivery, via)
+        if not delivery.in_place:
+            await self._make_room(reply, delivery, via)
+        elif len(parts_of(reply)) > 1 and not delivery.done:
+            found = await self._look(reply, delivery.outlet, via, by_text=True)
+            delivery.there[1:] = found.parts
         return delivery
+
+    async def _begun(self, reply: Reply, via: Via | None, draft: Draft | None) -> _Delivery:
+        unfit = reply.replaces is not None or (reply.private and draft and not draft.outlet.hidden)
+        if draft is not None and unfit:
+            await taken_away(draft.outlet, draft.message)
+            draft = None
+        if reply.replaces is not None:
+            outlet = await self._ways.in_place(reply, reply.replaces, via)
+            return _Delivery(outlet, [snowflake_in(reply.replaces)], in_place=True)
+        if draft is not None:
+            return _Delivery(draft.outlet, [draft.message])
+        return _Delivery(await self._ways.of(reply, via))
 
     async def _make_room(self, reply: Reply, delivery: _Delivery, via: Via | None) -> None:
         """Find what is there already; if nothing is, take away what stands in its place."""
-        outlet = delivery.outlet
         in_the_way = self._growing.after(reply.conversation, reply.answers)
         if BEING_POSTED in in_the_way and not delivery.there:
             raise RetryLater("a later answer is just being posted", _MOMENT)
         looks = reply.answers not in self._taken or NOBODY_KNOWS in in_the_way
-        if looks and isinstance(outlet, ChannelOutlet):
-            found = await self._look(reply.answers, outlet, via)
+        if looks and isinstance(delivery.outlet, ChannelOutlet):
+            found = await self._look(reply, delivery.outlet, via, by_text=not _has_its_turn(reply))
             if len(found.parts) > len(delivery.there):
                 delivery.there = found.parts
             in_the_way = found.unfinished
-        if not delivery.there:
+        if not delivery.there and _has_its_turn(reply):
             # Shown before their turn: they come again, below this reply.
             place = ChannelOutlet(self._rest, channel_of(reply.conversation))
             for message in in_the_way:
-                await _remove(place, message)
+                await taken_away(place, message)
 
     def _keep(self, answers: EventKey, delivery: _Delivery) -> None:
         self._under_way[answers] = delivery
         if len(self._under_way) > _UNDER_WAY:
             self._under_way.popitem(last=False)
 
-    async def _look(self, answers: EventKey, outlet: ChannelOutlet, via: Via | None) -> Earlier:
-        return await shown_earlier(
-            self._rest, self.me, outlet.channel, answers, outlet.reference, via
-        )
+    async def _look(
+        self, reply: Reply, outlet: Outlet, via: Via | None, *, by_text: bool
+    ) -> Earlier:
+        if not isinstance(outlet, ChannelOutlet):
+            return Earlier([], [])
+        bodies = [_body(part) for part in parts_of(reply)] if by_text else ()
+        sought = Sought(reply.answers, outlet.reference, via, bodies)
+        return await shown_earlier(self._rest, self.me, outlet.channel, sought)
 
     async def _show(self, reply: Reply, delivery: _Delivery) -> None:
-        for index, part in enumerate(_parts(reply)):
+        for index, part in enumerate(parts_of(reply)):
             if index < delivery.done:
                 continue
             message = await self._show_part(reply.answers, index, part, delivery)
@@ -254,11 +267,10 @@ class DiscordSender:
             delivery.done = index + 1
 
     async def _show_part(
-        self, answers: EventKey, index: int, part: _Part, delivery: _Delivery
+        self, answers: EventKey, index: int, part: Part, delivery: _Delivery
     ) -> str:
         outlet, there = delivery.outlet, delivery.there
-        body = message_body(part.text, part.buttons, part.files)
-        nonce = nonce_of(answers, index)
+        body, nonce = _body(part), nonce_of(answers, index)
         try:
             if index < len(there):
                 await outlet.edit(there[index], body, part.files)
@@ -266,67 +278,57 @@ class DiscordSender:
             return await outlet.post(nonce, body, part.files, first=index == 0)
         except Refused as error:
             if error.status == _TOO_LARGE and part.files:
-                return await self._show_part(answers, index, _without_files(part), delivery)
-            if error.code == UNKNOWN_MESSAGE and isinstance(outlet, ChannelOutlet):
+                return await self._show_part(answers, index, without_files(part), delivery)
+            replaced = delivery.in_place and index == 0
+            deleted = error.code == UNKNOWN_MESSAGE and isinstance(outlet, ChannelOutlet)
+            if deleted and not replaced:
                 return await _anew(outlet, answers, index, body, part.files)
             raise
 
-    async def _other_way(self, reply: Reply, delivery: _Delivery, error: Refused) -> _Delivery:
+    async def _other_way(self, reply: Reply, error: Refused) -> _Delivery:
         """Show the reply where it can be shown, after `error` says that it cannot as planned."""
-        channel, via = channel_of(reply.conversation), via_in(reply.via)
-        reference = _reference(reply.answers, via)
-        gone = error.code in TOKEN_GONE or error.code == UNKNOWN_MESSAGE
-        if reply.private and error.code == CANNOT_SEND_TO_USER:
-            reply = replace(reply, text=_NO_DIRECT, buttons=(), files=())
-            other = _Delivery(ChannelOutlet(self._rest, channel, reference))
-        elif isinstance(delivery.outlet, TokenOutlet) and gone:
-            other = _Delivery(await self._outlet_for(reply, None, reference))
-        else:
-            raise error
-        if reply.answers not in self._taken and isinstance(other.outlet, ChannelOutlet):
-            other.there = (await self._look(reply.answers, other.outlet, via)).parts
+        via, by_text = _via(reply), not _has_its_turn(reply)
+        reply, outlet = await self._instead(reply, via, error)
+        other = _Delivery(outlet)
+        if reply.answers not in self._taken:
+            other.there = (await self._look(reply, outlet, via, by_text=by_text)).parts
         self._keep(reply.answers, other)
         await self._show(reply, other)
         return other
 
-    # where replies go
-
-    async def _outlet(self, key: EventKey, channel: str, via: Via | None) -> Outlet:
-        """Return where the public answer to an event goes."""
-        if via is not None and (via.original or via.hidden) and via.lives(self._now()):
-            await self._taken.answered(key)
-            return TokenOutlet(self._rest, via, hidden=via.hidden)
-        return ChannelOutlet(self._rest, channel, _reference(key, via))
-
-    async def _outlet_for(self, reply: Reply, via: Via | None, reference: str = "") -> Outlet:
-        channel = channel_of(reply.conversation)
-        if not reply.private:
-            if via is None and reference:
-                return ChannelOutlet(self._rest, channel, reference)
-            return await self._outlet(reply.answers, channel, via)
-        if via is not None and via.lives(self._now()):
-            return await self._hidden(reply.answers, via)
-        if is_direct(reply.conversation):
-            return ChannelOutlet(self._rest, channel, reference or _reference(reply.answers, via))
-        return await self._direct(reply.user, channel, reference)
-
-    async def _hidden(self, key: EventKey, via: Via) -> Outlet:
-        await self._taken.answered(key)
-        if via.original and not via.hidden:
-            # Everyone sees that the bot is thinking: that line goes, and the person gets theirs.
-            await _remove(TokenOutlet(self._rest, via, hidden=False), "@original")
-            via = replace(via, original=False)
-        return TokenOutlet(self._rest, via, hidden=True)
-
-    async def _direct(self, user: UserId, channel: str, reference: str) -> Outlet:
-        person = user.partition(":")[2]
-        opened = await self._rest.call("POST", "/users/@me/channels", {"recipient_id": person})
-        return ChannelOutlet(self._rest, opened["id"])
+    async def _instead(self, reply: Reply, via: Via | None, error: Refused) -> tuple[Reply, Outlet]:
+        """Return what is shown in place of what was refused, and where."""
+        delivery = self._under_way.get(reply.answers)
+        reference = reference_of(reply.answers, via)
+        gone = error.code == UNKNOWN_MESSAGE or error.code in TOKEN_GONE
+        if delivery is not None and delivery.in_place and (gone or error.code == NOT_OUR_MESSAGE):
+            anew = replace(reply, replaces=None)
+            return anew, await self._ways.of(anew, via, reference)
+        if reply.private and error.code in CANNOT_SEND_TO_USER:
+            told = _UNREACHED if is_aside(reply.conversation) else _NO_DIRECT
+            text = told.format(person=reply.user.rpartition(":")[2])
+            line = replace(reply, text=text, buttons=(), files=())
+            return line, ChannelOutlet(self._rest, channel_of(reply.conversation), reference)
+        if delivery is not None and isinstance(delivery.outlet, TokenOutlet) and gone:
+            return reply, await self._ways.of(reply, None, reference)
+        raise error
 
 
-def _reference(key: EventKey, via: Via | None) -> str:
-    """Return the message that a public answer refers to."""
-    return via.message if via is not None else snowflake_in(key)
+def _has_its_turn(reply: Reply) -> bool:
+    """Return whether the reply is one of the conversation's answers, which have an order.
+
+    What is announced, and what changes a message that stands where it stood, has none.
+    """
+    return reply.replaces is None and bool(snowflake_in(reply.answers))
+
+
+def _via(reply: Reply) -> Via | None:
+    """Return the return address; what nobody asked for has none."""
+    return via_in(reply.via) if snowflake_in(reply.answers) else None
+
+
+def _body(part: Part) -> Body:
+    return message_body(part.text, part.buttons, part.files)
 
 
 async def _anew(
@@ -340,38 +342,3 @@ async def _anew(
             if error.code != UNKNOWN_MESSAGE:
                 raise
     raise DeliveryRefused("the message was deleted each time that it was shown")
-
-
-async def _remove(outlet: Outlet, message: str) -> None:
-    try:
-        await outlet.remove(message)
-    except Refused as error:
-        if error.status != 404:
-            raise
-
-
-def _unfinished(text: str) -> str:
-    """Return the end of an unfinished text, as much as a message shows."""
-    text = text.strip()
-    if len(text) > _PREVIEW_CHARS:
-        text = "…\n" + split(text, _PREVIEW_CHARS)[-1]
-    return healed(text)[:CONTENT_CHARS]
-
-
-def _parts(reply: Reply) -> list[_Part]:
-    """Return the messages that the reply takes: buttons and files with the last."""
-    texts = split(reply.text, CONTENT_CHARS) or [""]
-    packs = [reply.files[at : at + _FILES] for at in range(0, len(reply.files), _FILES)] or [()]
-    if not texts[-1] and not packs[0]:
-        texts = ["(There is nothing to say.)"]
-    parts = [_Part(text) for text in texts[:-1]]
-    parts.append(_Part(texts[-1], (), packs[0]))
-    parts += [_Part("", (), pack) for pack in packs[1:]]
-    parts[-1] = replace(parts[-1], buttons=reply.buttons)
-    return parts
-
-
-def _without_files(part: _Part) -> _Part:
-    names = ", ".join(file.name for file in part.files)[:200]
-    line = f"(Too large for Discord: {names})"
-    return _Part(f"{part.text[: CONTENT_CHARS - len(line) - 1]}\n{line}".strip(), part.buttons)

@@ -8,12 +8,14 @@ from datetime import timedelta
 class DiscordSettings:
     """One bot account on Discord.
 
-    `message_content` asks for the privileged intent, which is needed only to follow threads and
-    replies that do not mention the bot. `shards` is None to do what Discord recommends.
+    `message_content` asks for the privileged intent, which is needed to follow threads and replies
+    that do not mention the bot. `moderates` says that channels are watched: that needs the same
+    intent and the permissions to take measures. `shards` is None to do what Discord recommends.
     """
 
     token: str = field(repr=False)
     message_content: bool = False
+    moderates: bool = False
     shards: int | None = None
     api_url: str = "https://discord.com/api/v10"
     gateway_url: str = "wss://gateway.discord.gg/"
@@ -33,3 +35,8 @@ class DiscordSettings:
     catch_up_most: timedelta = timedelta(days=2)
     """Older gaps are not read: nobody waits for an answer any more."""
     catch_up_at_once: int = 4
+
+    @property
+    def reads_content(self) -> bool:
+        """Whether the message content intent is asked for."""
+        return self.message_content or self.moderates

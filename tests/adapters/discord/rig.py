@@ -37,16 +37,30 @@ class MemoryKeyValues:
         while self.values.get("discord:bookmark", "") <= said.at.isoformat():
             await self._changed.wait()
 
+    async def holds(self, *names: str) -> None:
+        """Wait until there are values of these names."""
+        while not self.values.keys() >= set(names):
+            await self._changed.wait()
+
+    async def lacks(self, name: str) -> None:
+        """Wait until there is no such value."""
+        while name in self.values:
+            await self._changed.wait()
+
     async def get(self, name: str) -> str | None:
         return self.values.get(name)
 
     async def put(self, name: str, value: str) -> None:
         self.values[name] = value
-        self._changed.set()
-        self._changed = anyio.Event()
+        self._note_change()
 
     async def delete(self, name: str) -> None:
         self.values.pop(name, None)
+        self._note_change()
+
+    def _note_change(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
 
     async def names(self, prefix: str) -> Sequence[str]:
         return sorted(name for name in self.values if name.startswith(prefix))

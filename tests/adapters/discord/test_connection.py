@@ -19,7 +19,7 @@ from chatune_adapters.discord.lanes import Lanes, Work
 from chatune_adapters.discord.platform import DiscordPlatform
 from chatune_adapters.testing.discord import Intent, faults
 from chatune_core.errors import ConfigurationError
-from chatune_core.messages import ConversationId, Inbound
+from chatune_core.messages import BotRemoved, ConversationId, Inbound
 
 pytestmark = pytest.mark.anyio
 
@@ -355,3 +355,40 @@ async def test_no_token_and_no_words_are_logged(caplog: pytest.LogCaptureFixture
 
         assert at.server.settings.token not in caplog.text
         assert "diary" not in caplog.text
+
+
+async def test_a_removal_while_the_process_was_dead_is_noticed_once() -> None:
+    async with place() as at:
+        kept = at.server.add_guild("Orchard")
+        async with running(at, RecordingIntake()):
+            await at.server.until(lambda: at.server.ready_sessions == 1)
+            await at.store.holds(f"discord:guild:{at.guild.id}", f"discord:guild:{kept.id}")
+        at.server.remove_bot(at.guild)
+        intake = RecordingIntake()
+        async with running(at, intake):
+            removed = await intake.next()
+            await at.store.lacks(f"discord:guild:{at.guild.id}")
+        later = RecordingIntake()
+        async with running(at, later):
+            direct = at.server.dm_with(at.ann)
+            await at.server.say(at.ann, direct, "hello")
+            await later.until(1)
+
+        assert isinstance(removed, BotRemoved)
+        assert removed.workspace == f"discord:{at.guild.id}"
+        assert len(intake.events) == 1
+        assert texts(later.events) == ["hello"]
+
+
+async def test_a_removal_that_cannot_be_stored_is_not_forgotten() -> None:
+    async with place() as at:
+        async with running(at, RecordingIntake()):
+            await at.store.holds(f"discord:guild:{at.guild.id}")
+        at.server.remove_bot(at.guild)
+        intake = RecordingIntake()
+        intake.outage = 2
+        async with running(at, intake):
+            await intake.until(1)
+            await at.store.lacks(f"discord:guild:{at.guild.id}")
+
+        assert isinstance(intake.events[0], BotRemoved)

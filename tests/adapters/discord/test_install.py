@@ -4,7 +4,7 @@ import pytest
 
 from adapters.discord.rig import place
 from chatune_adapters.discord.install import PERMISSIONS, check, invite_link
-from chatune_adapters.testing.discord import DiscordServer, Intent, faults
+from chatune_adapters.testing.discord import DiscordServer, Intent, Permission, faults
 
 pytestmark = pytest.mark.anyio
 
@@ -20,6 +20,32 @@ async def test_the_invite_link_asks_for_exactly_the_permissions_that_are_used() 
             "permissions": [str(1 << 10 | 1 << 11 | 1 << 15 | 1 << 16 | 1 << 38)],
         }
         assert len(PERMISSIONS) == 5
+
+
+async def test_a_bot_that_moderates_asks_for_the_measures_too() -> None:
+    async with place() as at:
+        link = invite_link(at.settings(moderates=True), "123")
+
+        asked = int(parse_qs(urlsplit(link).query)["permissions"][0])
+        assert asked & ~sum(PERMISSIONS.values()) == 1 << 4 | 1 << 6 | 1 << 13 | 1 << 40
+
+
+async def test_a_missing_measure_is_found_only_where_channels_are_watched() -> None:
+    async with place() as at:
+        at.guild.withheld = Permission.MODERATE_MEMBERS | Permission.MANAGE_MESSAGES
+        [missing] = [each for each in await check(at.settings(moderates=True)) if not each.ok]
+
+        assert "may not: Manage Messages, Timeout Members." in missing.problem
+        assert "oauth2/authorize" in missing.remedy
+        assert all(finding.ok for finding in await check(at.settings()))
+
+
+async def test_a_bot_that_moderates_needs_the_message_content_intent() -> None:
+    async with place(privileged=Intent(0)) as at:
+        [missing] = [each for each in await check(at.settings(moderates=True)) if not each.ok]
+
+        assert "message content" in missing.problem
+        assert "moderation.places" in missing.remedy
 
 
 async def test_a_bot_that_is_set_up_has_nothing_to_mend() -> None:

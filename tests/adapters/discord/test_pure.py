@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.discord.rig import MemoryKeyValues
 from chatune_adapters.discord.arguments import Value, argument_line
+from chatune_adapters.discord.guilds import KnownGuilds
 from chatune_adapters.discord.ids import nonce_of, pressed, snowflake_at, snowflake_in, time_of
 from chatune_adapters.discord.limits import Limits
+from chatune_adapters.discord.places import Places
 from chatune_adapters.discord.registration import described
 from chatune_adapters.discord.threads import JoinedThreads
 from chatune_adapters.discord.via import Via, via_in
@@ -134,6 +137,32 @@ def test_a_global_limit_holds_everything() -> None:
     assert limits.wait_for("b") == 3
     now[0] += 3
     assert limits.wait_for("b") == 0
+
+
+@pytest.mark.anyio
+async def test_a_server_that_another_shard_looks_after_is_not_missed() -> None:
+    guilds = KnownGuilds(MemoryKeyValues())
+    first, second = str(8 << 22), str(9 << 22)
+    for guild in (first, second):
+        await guilds.note(guild)
+
+    assert guilds.left(0, 2, []) == [first]
+    assert guilds.left(1, 2, [second]) == []
+    assert guilds.left(0, 1, [second]) == [first]
+
+
+def test_a_channel_that_is_gone_is_forgotten() -> None:
+    places = Places()
+    places.take("CHANNEL_CREATE", {"id": "1", "type": 0, "nsfw": True})
+    places.take("THREAD_UPDATE", {"id": "2", "type": 11, "parent_id": "1"})
+    threads = [{"id": "3", "type": 12, "parent_id": "1"}]
+    places.take("THREAD_LIST_SYNC", {"threads": threads})
+    assert [places.age_gated(each) for each in "123"] == [True, True, True]
+    places.take("THREAD_DELETE", {"id": "2"})
+    places.take("CHANNEL_DELETE", {"id": "1"})
+
+    assert [places.age_gated(each) for each in "123"] == [False, False, False]
+    assert [places.parent(each) for each in "123"] == [None, None, "1"]
 
 
 def test_the_bot_takes_part_in_threads_that_it_owns_or_joined() -> None:
