@@ -104,6 +104,7 @@ def slack_options(section: SlackSection) -> "SlackSettings":
         client_id=section.client_id or "",
         listen=section.listen or "",
         public_url=section.public_url or "",
+        rotates_tokens=section.rotates_tokens,
         command=section.command,
         api_base=section.api_base or usual.api_base,
     )

@@ -175,6 +175,7 @@ class SlackSection(_Section):
     client_secret: SecretStr | None = None
     listen: _Address | None = None
     public_url: _Url | None = None
+    rotates_tokens: bool = False
     command: str = Field(default="/chatune", pattern=r"^/[a-z0-9_-]{1,31}$")
     api_base: _Url | None = None
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import aiohttp
 
 from chatune_adapters.slack.errors import ApiRefused, not_startable
-from chatune_adapters.slack.installations import Installations, Workspace, Workspaces
+from chatune_adapters.slack.installations import Installations
 from chatune_adapters.slack.limits import Limits
 from chatune_adapters.slack.manifest import NEEDED, USES, manifest, manifest_text, scopes_of
 from chatune_adapters.slack.moderator import moderator, presence
 from chatune_adapters.slack.settings import APPS_PAGE, SlackSettings, check
 from chatune_adapters.slack.web import Web, granted
+from chatune_adapters.slack.workspaces import Workspace, Workspaces
 from chatune_core.errors import ConfigurationError, RetryLater
 from chatune_core.ports import KeyValues
 

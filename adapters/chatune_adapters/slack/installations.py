@@ -1,10 +1,9 @@
-"""Which workspaces have the app, and with which token: from the settings or from the store."""
+"""Installations of the app as slack-bolt keeps them, in the core's `KeyValues`."""
 
 import json
 import logging
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from slack_sdk.oauth.installation_store import Bot, Installation
@@ -17,15 +16,6 @@ _PREFIX = "slack/installation/"
 _STATE = "slack/oauth/"
 _STATE_LIVES = timedelta(minutes=10)
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Workspace:
-    """A workspace that the bot may act in."""
-
-    team: str
-    token: str = field(repr=False)
-    bot_user: str
 
 
 class Installations(AsyncInstallationStore):
@@ -91,12 +81,17 @@ class Installations(AsyncInstallationStore):
         """Remove the installation of a workspace, whoever installed it."""
         await self._store.delete(_name(enterprise_id, team_id))
 
-    async def of_team(self, team: str) -> Installation | None:
-        """Return the installation that covers a workspace."""
+    async def name_for(self, team: str) -> str | None:
+        """Return the name of the installation that covers a workspace."""
         for name in await self._store.names(_PREFIX):
-            if name.endswith(f"/{team}") and (found := await self._store.get(name)) is not None:
-                return Installation(**json.loads(found))
+            if name.endswith(f"/{team}"):
+                return name
         return None
+
+    async def named(self, name: str) -> Installation | None:
+        """Return the installation that is kept under a name."""
+        found = await self._store.get(name)
+        return Installation(**json.loads(found)) if found is not None else None
 
     async def remove_team(self, team: str) -> None:
         """Remove every installation of a workspace."""
@@ -134,35 +129,6 @@ class States(AsyncOAuthStateStore):
         if used or not good:
             await self._store.delete(name)
         return good
-
-
-class Workspaces:
-    """The workspaces by id, read once from the store and then kept."""
-
-    def __init__(self, installations: Installations, alone: Workspace | None = None) -> None:
-        self._installations, self.alone = installations, alone
-        self._known: dict[str, Workspace] = {}
-
-    async def of(self, team: str) -> Workspace | None:
-        """Return the workspace, or None where the app is not installed."""
-        if self.alone is not None:
-            return self.alone if self.alone.team == team else None
-        if (known := self._known.get(team)) is not None:
-            return known
-        found = await self._installations.of_team(team)
-        if found is None or not found.bot_token:
-            return None
-        self._known[team] = Workspace(team, found.bot_token, found.bot_user_id or "")
-        return self._known[team]
-
-    def forget(self, team: str) -> None:
-        """Read the workspace from the store the next time."""
-        self._known.pop(team, None)
-
-    async def remove(self, team: str) -> None:
-        """Delete what the installation left: its token."""
-        await self._installations.remove_team(team)
-        self._known.pop(team, None)
 
 
 def _name(enterprise: str | None, team: str | None) -> str:

@@ -104,7 +104,7 @@ def manifest(
             "interactivity": {"is_enabled": True, **request_url},
             "org_deploy_enabled": False,
             "socket_mode_enabled": settings.socket_mode,
-            "token_rotation_enabled": False,
+            "token_rotation_enabled": settings.rotates_tokens and settings.many_workspaces,
         },
     }
 

@@ -19,7 +19,7 @@ from chatune_adapters.slack.gate import GatedEnforcer, GatedFiles, GatedSender
 from chatune_adapters.slack.http import HttpServer
 from chatune_adapters.slack.ids import NAME
 from chatune_adapters.slack.install import identified
-from chatune_adapters.slack.installations import Installations, States, Workspaces
+from chatune_adapters.slack.installations import Installations, States
 from chatune_adapters.slack.limits import Limits
 from chatune_adapters.slack.manifest import scopes_of
 from chatune_adapters.slack.memory import Recent
@@ -31,6 +31,7 @@ from chatune_adapters.slack.streaming import Writer
 from chatune_adapters.slack.threads import Threads
 from chatune_adapters.slack.watchdog import Watchdog
 from chatune_adapters.slack.web import Web
+from chatune_adapters.slack.workspaces import Workspaces
 from chatune_core.errors import RetryLater
 from chatune_core.messages import EventKey
 from chatune_core.ports import Enforcer, Files, Intake, KeyValues, Sender
@@ -136,7 +137,13 @@ class SlackPlatform:
         connector = aiohttp.TCPConnector(limit=0)  # slow answers must not hold up other calls
         async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
             workspaces = Workspaces(Installations(self._store))
-            yield Web(self._settings, session, workspaces, Limits(time.monotonic))
+            yield Web(
+                self._settings,
+                session,
+                workspaces,
+                Limits(time.monotonic),
+                lambda: self._now().timestamp(),
+            )
 
     async def _identify(self, web: Web) -> None:
         """Learn who the bot is; waits for Slack as long as it takes."""

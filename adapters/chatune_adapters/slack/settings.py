@@ -26,6 +26,8 @@ class SlackSettings:
         moderates: whether channels are watched, which takes one more scope.
         channels: ids of those that the bot has to be in for that; the doctor looks.
         removes: whether messages are to be removed there, which takes the moderator's token.
+        rotates_tokens: whether tokens of workspaces that install the app shall expire and be renewed;
+            Slack does not let an app go back.
         preview_every_s: the least time between two previews of an answer.
         call_timeout_s: how long one call of the Web API may take.
         ping_every_s: between two pings on a socket.
@@ -53,6 +55,7 @@ class SlackSettings:
     moderates: bool = False
     channels: tuple[str, ...] = ()
     removes: bool = False
+    rotates_tokens: bool = False
     preview_every_s: float = 1.0
     call_timeout_s: float = 5.0
     ping_every_s: float = 10.0

@@ -1,6 +1,7 @@
 """Calls of the Web API through slack_sdk: one session, no hidden waits, errors as the core's."""
 
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,10 +18,11 @@ from chatune_adapters.slack.errors import (
     translated,
     unreachable,
 )
-from chatune_adapters.slack.installations import Workspace, Workspaces
 from chatune_adapters.slack.limits import Limits
 from chatune_adapters.slack.quiet import QuietLogger
+from chatune_adapters.slack.rotation import Rotation
 from chatune_adapters.slack.settings import SlackSettings
+from chatune_adapters.slack.workspaces import Workspace, Workspaces
 
 Answer = Mapping[str, Any]
 _AS_FORM = ("conversations.", "users.", "auth.", "files.getUploadURLExternal")
@@ -39,9 +41,11 @@ class Web:
         session: aiohttp.ClientSession,
         workspaces: Workspaces,
         limits: Limits,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._settings, self.session = settings, session
         self.workspaces, self.limits = workspaces, limits
+        self._rotation = Rotation(workspaces, self._exchange, now)
         self._clients: dict[str, AsyncWebClient] = {}
 
     def client(self, token: str) -> AsyncWebClient:
@@ -68,7 +72,10 @@ class Web:
         found = await self.workspaces.of(team)
         if found is None:
             raise ApiRefused("the call", "account_inactive")
-        return found
+        fresh = await self._rotation.fresh(found)
+        if fresh.token != found.token:
+            self._clients.pop(found.token, None)
+        return fresh
 
     async def call(
         self, team: str, method: str, claimant: str = "", /, **arguments: object
@@ -93,12 +100,29 @@ class Web:
             except ApiRefused as error:
                 if error.code not in DEAD_TOKEN:
                     raise
-                self._clients.pop(workspace.token, None)
-                self.workspaces.forget(team)
-                again = await self.workspace(team)  # the app may have been installed anew
-                if again.token == workspace.token:
-                    raise
+                again = await self._replaced(team, workspace, error)
                 return await self.call_with(again.token, method, **arguments)
+
+    async def _replaced(self, team: str, used: Workspace, error: ApiRefused) -> Workspace:
+        """Return the workspace with another token than the dead one; raise `error` for none."""
+        self._clients.pop(used.token, None)
+        self.workspaces.forget(team)
+        again = await self.workspace(team)  # the app may have been installed anew
+        if again.token == used.token and error.code == "token_expired":
+            again = await self._rotation.renewed(used)
+        if again.token == used.token:
+            raise error
+        return again
+
+    async def _exchange(self, refresh_token: str) -> Answer:
+        return await self.call_with(
+            "",
+            "oauth.v2.access",
+            client_id=self._settings.client_id,
+            client_secret=self._settings.client_secret,
+            grant_type="refresh_token",
+            refresh_token=refresh_token,
+        )
 
     async def call_as(self, token: str, team: str, method: str, /, **arguments: object) -> Answer:
         """Call a method for a workspace with the token of a person there. Raises as `call`."""
@@ -124,7 +148,9 @@ class Web:
         given = {name: value for name, value in arguments.items() if value is not None}
         client = self.client(token)
         try:
-            if method.startswith(_AS_FORM):
+            if method.startswith("oauth."):  # secrets do not go into an address
+                answer = await client.api_call(method, data=given)
+            elif method.startswith(_AS_FORM):
                 answer = await client.api_call(method, params=given)
             else:
                 answer = await client.api_call(method, json=given)

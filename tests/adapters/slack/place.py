@@ -1,5 +1,6 @@
 """The Slack platform against the protocol server, with an intake that records."""
 
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -81,6 +82,16 @@ class RecordingIntake:
             await self._changed.wait()
 
 
+class Clock:
+    """Real time, moved on by hand."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
 @dataclass(slots=True)
 class Place:
     """A workspace with a channel and a person, and the settings to connect to it."""
@@ -90,6 +101,7 @@ class Place:
     channel: Channel
     ada: User
     settings: SlackSettings
+    clock: Clock
     store: MemoryKeyValues = field(default_factory=MemoryKeyValues)
     intake: RecordingIntake = field(default_factory=RecordingIntake)
 
@@ -97,7 +109,9 @@ class Place:
     async def connected(self, **changed: object) -> AsyncIterator[SlackPlatform]:
         """Yield a running platform; it is cut off at the end as a kill would."""
         settings = replace(self.settings, **changed)  # type: ignore[arg-type]
-        platform = SlackPlatform(settings, self.store, lambda: datetime.now(UTC))
+        platform = SlackPlatform(
+            settings, self.store, lambda: datetime.fromtimestamp(self.clock(), UTC)
+        )
         async with anyio.create_task_group() as tasks:
             await tasks.start(platform.run, self.intake)
             if settings.listen and not settings.socket_mode:
@@ -133,7 +147,8 @@ def reply_to(event: Inbound, text: str = "Hello.", **more: object) -> Reply:
 
 @asynccontextmanager
 async def opened_place() -> AsyncIterator[Place]:
-    async with SlackServer.open(timing=Timing(scale=0.02)) as server:
+    clock = Clock()
+    async with SlackServer.open(clock=clock, timing=Timing(scale=0.02)) as server:
         team = server.add_team("Acme")
         ada = server.add_user(team, "ada")
         channel = server.add_channel(team, "general")
@@ -144,4 +159,4 @@ async def opened_place() -> AsyncIterator[Place]:
             api_base=server.api_base,
             preview_every_s=0.0,
         )
-        yield Place(server, team, channel, ada, settings)
+        yield Place(server, team, channel, ada, settings, clock)

@@ -15,7 +15,7 @@ from chatune_adapters.platform import Platform
 from chatune_adapters.slack.installations import Installations, States
 from chatune_adapters.slack.platform import SlackPlatform
 from chatune_adapters.slack.settings import SlackSettings
-from chatune_adapters.testing.slack import Team
+from chatune_adapters.testing.slack import ServerError, Team
 from chatune_adapters.testing.slack.api_auth import retire_token
 from chatune_core.errors import DeliveryRefused
 from chatune_core.messages import BotRemoved, MessageReceived
@@ -104,6 +104,127 @@ async def test_a_workspace_that_installs_anew_is_answered_with_the_new_token(pla
         await platform.sender.deliver(reply_to(event))
 
     assert [one.text for one in place.answers(said)] == ["Hello."]
+
+
+HOUR = 3_600.0
+
+
+async def _answered(place: Place, platform: SlackPlatform, text: str) -> list[str]:
+    """Let Ada ask and the bot answer; return what it wrote."""
+    said = await place.mention(text)
+    event = await place.intake.next(MessageReceived)
+    await platform.sender.deliver(reply_to(event, text))
+    return [one.text for one in place.answers(said)]
+
+
+def _renewals(place: Place) -> int:
+    calls = place.server.log.calls("oauth.v2.access")
+    return sum("refresh_token" in one.arguments and one.error is None for one in calls)
+
+
+async def test_a_token_that_expires_is_renewed_in_time_and_kept(place: Place) -> None:
+    place.server.app.rotates_tokens = True
+    async with place.connected(**_many(place)) as platform:
+        await _install(place, platform, place.team)
+        first = await _answered(place, platform, "one")
+        token = place.team.bot_token
+        place.clock.ahead = 9 * HOUR
+        early = await _answered(place, platform, "two")
+        unchanged = place.team.bot_token == token
+        place.clock.ahead = 11 * HOUR
+        late = await _answered(place, platform, "three")
+        renewed = _renewals(place)
+    place.clock.ahead = 20 * HOUR
+
+    async with place.connected(**_many(place)) as platform:
+        after_a_restart = await _answered(place, platform, "four")
+
+    assert (first, early, late, after_a_restart) == (["one"], ["two"], ["three"], ["four"])
+    assert unchanged
+    assert (renewed, _renewals(place)) == (1, 1)
+    assert place.team.bot_token != token
+    assert token not in str(place.store.values)
+
+
+async def test_a_token_that_expired_meanwhile_is_renewed_first(place: Place) -> None:
+    place.server.app.rotates_tokens = True
+    async with place.connected(**_many(place)) as platform:
+        await _install(place, platform, place.team)
+    place.clock.ahead = 100 * HOUR
+
+    async with place.connected(**_many(place)) as platform:
+        assert await _answered(place, platform, "hello") == ["hello"]
+
+    assert _renewals(place) == 1
+
+
+async def test_a_token_that_slack_calls_expired_is_renewed_whatever_the_clock_says(
+    place: Place,
+) -> None:
+    place.server.app.rotates_tokens = True
+    async with place.connected(**_many(place)) as platform:
+        await _install(place, platform, place.team)
+        await _answered(place, platform, "one")
+        place.server.site.world.expiries[place.team.bot_token] = 0.0
+
+        assert await _answered(place, platform, "two") == ["two"]
+
+
+async def test_many_answers_at_once_renew_a_token_once(place: Place) -> None:
+    place.server.app.rotates_tokens = True
+    async with place.connected(**_many(place)) as platform:
+        await _install(place, platform, place.team)
+        place.clock.ahead = 13 * HOUR
+        said = [await place.mention(str(number)) for number in range(5)]
+        events = [await place.intake.next(MessageReceived) for _ in said]
+        async with anyio.create_task_group() as tasks:
+            for event in events:
+                tasks.start_soon(platform.sender.deliver, reply_to(event))
+
+    assert [len(place.answers(one)) for one in said] == [1] * 5
+    assert _renewals(place) == 1
+
+
+async def test_while_a_token_is_good_a_failed_renewal_holds_nothing_up(place: Place) -> None:
+    place.server.app.rotates_tokens = True
+    async with place.connected(**_many(place)) as platform:
+        await _install(place, platform, place.team)
+        place.clock.ahead = 11 * HOUR
+        place.server.faults.add(ServerError(), "oauth.v2.access", times=None)
+        answers = [await _answered(place, platform, text) for text in ("one", "two")]
+        tries = [one for one in place.server.log.calls("oauth.v2.access") if one.status == 503]
+
+    assert answers == [["one"], ["two"]]
+    assert len(tries) == 1
+
+
+async def test_another_process_that_renewed_the_token_first_is_believed(place: Place) -> None:
+    place.server.app.rotates_tokens = True
+    async with place.connected(**_many(place)) as platform:
+        await _install(place, platform, place.team)
+        place.clock.ahead = 11 * HOUR
+        async with place.connected(**_many(place)) as other:
+            said = await place.mention("hello")
+            event = await place.intake.next(MessageReceived)
+            for one in (platform, other):
+                await one.sender.deliver(reply_to(event))
+
+    assert len(place.answers(said)) == 1
+    assert _renewals(place) == 1
+
+
+async def test_a_token_that_cannot_be_renewed_any_more_parks_the_reply_and_says_why(
+    place: Place,
+) -> None:
+    place.server.app.rotates_tokens = True
+    async with place.connected(**_many(place)) as platform:
+        await _install(place, platform, place.team)
+        place.clock.ahead = 13 * HOUR
+        place.server.site.world.refresh_tokens.clear()
+        await place.mention("hello")
+        event = await place.intake.next(MessageReceived)
+        with pytest.raises(DeliveryRefused, match="must be installed again"):
+            await platform.sender.deliver(reply_to(event))
 
 
 async def test_an_installation_under_a_state_that_was_not_given_out_is_refused(

@@ -322,3 +322,26 @@ async def test_methods_are_limited_per_workspace(place: Place) -> None:
     assert await error_of(place.client.users_info(user=place.ada.id)) == "ratelimited"
     await client.users_info(user=bob.id)
     await place.client.auth_test()
+
+
+async def test_a_token_that_rotates_expires_and_is_renewed_once_with_its_refresh_token(
+    place: Place,
+) -> None:
+    app = place.server.app
+    app.rotates_tokens = True
+    login = {"client_id": app.client_id, "client_secret": app.client_secret}
+    client = AsyncWebClient(base_url=place.server.api_base)
+
+    first = await client.oauth_v2_access(code=place.server.install_code(place.team), **login)
+    place.clock.ahead = 43_201
+    old = AsyncWebClient(first["access_token"], base_url=place.server.api_base)
+    expired = await error_of(old.auth_test())
+    refresh = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"], **login}
+    second = await client.oauth_v2_access(**refresh)
+    fresh = AsyncWebClient(second["access_token"], base_url=place.server.api_base)
+
+    assert (first["expires_in"], expired) == (43_200, "token_expired")
+    assert (await fresh.auth_test())["team_id"] == place.team.id
+    assert await error_of(client.oauth_v2_access(**refresh)) == "invalid_refresh_token"
+    wrong = client.oauth_v2_access(**refresh | {"client_secret": "guess"})
+    assert await error_of(wrong) == "bad_client_secret"

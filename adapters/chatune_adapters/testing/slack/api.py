@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 from typing import Any
 
 import anyio
@@ -131,10 +132,7 @@ class _Visit:
     def _admit(self, method: Method) -> None:
         if method.token == "none":
             return
-        if not self.token:
-            raise ApiError("not_authed")
-        if self.token in self.site.world.dead_tokens:
-            raise ApiError(self.site.world.dead_tokens[self.token])
+        self._check_that_it_is_alive()
         is_app = self.token == self.site.world.app.app_token
         if self.team is None and not is_app:
             raise ApiError("invalid_auth")
@@ -146,6 +144,15 @@ class _Visit:
         if granted is not None and method.scopes and not granted.intersection(method.scopes):
             needed = ",".join(method.scopes)
             raise ApiError("missing_scope", needed=needed, provided=",".join(sorted(granted)))
+
+    def _check_that_it_is_alive(self) -> None:
+        world = self.site.world
+        if not self.token:
+            raise ApiError("not_authed")
+        if self.token in world.dead_tokens:
+            raise ApiError(world.dead_tokens[self.token])
+        if world.clock() > world.expiries.get(self.token, math.inf):
+            raise ApiError("token_expired")
 
     def _granted(self) -> set[str] | None:
         """Return the scopes of the token; None where it has none, as that of the app."""

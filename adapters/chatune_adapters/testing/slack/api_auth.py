@@ -18,7 +18,8 @@ from chatune_adapters.testing.slack.world import (
 
 def install(world: World, team: Team) -> None:
     """Install the app into a workspace, again if need be, with a fresh token."""
-    team.bot_token = world.secret(f"xoxb-{team.id}-")
+    rotates = "xoxe." if world.app.rotates_tokens else ""
+    team.bot_token = world.secret(f"{rotates}xoxb-{team.id}-")
     team.installed = True
     world.tokens[team.bot_token] = team
 
@@ -94,6 +95,8 @@ async def _oauth_access(call: Call) -> Json:
         raise ApiError("invalid_client_id")
     if given[1] != app.client_secret:
         raise ApiError("bad_client_secret")
+    if call.maybe("grant_type") == "refresh_token":
+        return _refreshed(call)
     team = call.world.install_codes.pop(call.maybe("code") or "", None)
     if team is None:
         raise ApiError("invalid_code")
@@ -101,17 +104,39 @@ async def _oauth_access(call: Call) -> Json:
     installer = next(
         one.id for one in call.world.users.values() if one.team_id == team.id and not one.is_bot
     )
-    return {
+    return _installation(call, team) | {
+        "is_enterprise_install": False,
+        "authed_user": {"id": installer},
+    }
+
+
+def _refreshed(call: Call) -> Json:
+    team = call.world.refresh_tokens.pop(call.maybe("refresh_token") or "", None)
+    if team is None or not team.installed:
+        raise ApiError("invalid_refresh_token")
+    install(call.world, team)
+    return _installation(call, team)
+
+
+def _installation(call: Call, team: Team) -> Json:
+    found = {
         "access_token": team.bot_token,
         "token_type": "bot",
         "scope": ",".join(sorted(team.scopes)),
         "bot_user_id": team.bot.id,
-        "app_id": app.id,
+        "app_id": call.world.app.id,
         "team": {"id": team.id, "name": team.name},
         "enterprise": None,
-        "is_enterprise_install": False,
-        "authed_user": {"id": installer},
     }
+    return found | _expiry(call, team) if call.world.app.rotates_tokens else found
+
+
+def _expiry(call: Call, team: Team) -> Json:
+    lives = call.site.timing.token_lives
+    call.world.expiries[team.bot_token] = call.world.clock() + lives
+    refresh_token = call.world.secret("xoxe-1-")
+    call.world.refresh_tokens[refresh_token] = team
+    return {"refresh_token": refresh_token, "expires_in": int(lives)}
 
 
 async def _team_info(call: Call) -> Json:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Timing:
     """Slack's periods in seconds. Waits are multiplied by `scale`, so that 0.01 makes them quick.
 
-    Expiry (triggers, response URLs, streams) is read from the server's clock, not scaled: hand
+    Expiry (triggers, response URLs, streams, tokens) is read from the server's clock, not scaled: hand
     the server a clock of your own to let it pass.
 
     Attributes:
@@ -18,6 +18,7 @@ class Timing:
         ping_every: between the ping frames of a socket.
         trigger_lives: how long a trigger_id may be exchanged.
         response_url_lives: how long a response_url answers.
+        token_lives: how long a token is good, where tokens rotate.
         stream_lives: from the start of a streamed message to its end by the server.
     """
 
@@ -30,6 +31,7 @@ class Timing:
     trigger_lives: float = 3.0
     response_url_lives: float = 1800.0
     stream_lives: float = 300.0
+    token_lives: float = 43_200.0
 
     def scaled(self, seconds: float) -> float:
         """Return how long that takes here."""

@@ -38,13 +38,17 @@ MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
 
 @dataclass(slots=True, eq=False)
 class App:
-    """The one app whose server side is under test; workspaces install it."""
+    """The one app whose server side is under test; workspaces install it.
+
+    Tokens given while `rotates_tokens` expire, and come with a refresh token that is good once.
+    """
 
     id: str
     client_id: str
     client_secret: str
     signing_secret: str
     app_token: str
+    rotates_tokens: bool = False
     subscriptions: set[str] = field(default_factory=lambda: set(SUBSCRIPTIONS))
 
 
@@ -216,6 +220,8 @@ class World:
     tokens: dict[str, Team] = field(default_factory=dict)
     user_tokens: dict[str, UserToken] = field(default_factory=dict)
     dead_tokens: dict[str, str] = field(default_factory=dict)
+    refresh_tokens: dict[str, Team] = field(default_factory=dict)
+    expiries: dict[str, float] = field(default_factory=dict)
     install_codes: dict[str, Team] = field(default_factory=dict)
     _count: Iterator[int] = field(default_factory=lambda: itertools.count(0x10001))
     _last: int = 0
