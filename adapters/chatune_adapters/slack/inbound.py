@@ -72,7 +72,18 @@ def installed(payload: Json) -> tuple[str, str]:
     authorizations = payload.get("authorizations") or [{}]
     first = authorizations[0]
     bot = str(first.get("user_id") or "") if first.get("is_bot") else ""
-    return str(first.get("team_id") or payload["team_id"]), bot
+    team = first.get("team_id") or payload.get("team_id") or payload["enterprise_id"]
+    return str(team), bot
+
+
+def organisation(body: Json) -> tuple[str, str] | None:
+    """Return the workspace that a payload is from and the organisation that it has the app by."""
+    first = (body.get("authorizations") or [body])[0]
+    enterprise = (body.get("enterprise") or {}).get("id") or body.get("enterprise_id")
+    if not enterprise or first.get("is_enterprise_install") not in (True, "true"):
+        return None
+    team = body.get("team_id") or (body.get("team") or {}).get("id")
+    return (str(team), str(enterprise)) if team and team != enterprise else None
 
 
 def _message(

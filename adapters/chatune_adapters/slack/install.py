@@ -61,7 +61,8 @@ async def identified(settings: SlackSettings, web: Web) -> tuple[Workspace, str,
     scopes = granted(answer)
     if scopes and (missing := sorted(NEEDED - scopes)):
         raise not_startable(ApiRefused("auth.test", "missing_scope", missing[0]))
-    team = str(answer["team_id"])
+    # A token of a whole organisation is good in each of its workspaces.
+    team = "" if answer.get("is_enterprise_install") else str(answer["team_id"])
     who = f"{answer.get('user', 'the bot')} in {answer.get('team', team)}"
     return Workspace(team, settings.bot_token, str(answer["user_id"])), who, scopes
 

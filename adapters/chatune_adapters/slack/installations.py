@@ -13,6 +13,7 @@ from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
 from chatune_core.ports import KeyValues
 
 _PREFIX = "slack/installation/"
+_WITHIN = "slack/organisation/"
 _STATE = "slack/oauth/"
 _STATE_LIVES = timedelta(minutes=10)
 logger = logging.getLogger(__name__)
@@ -82,11 +83,28 @@ class Installations(AsyncInstallationStore):
         await self._store.delete(_name(enterprise_id, team_id))
 
     async def name_for(self, team: str) -> str | None:
-        """Return the name of the installation that covers a workspace."""
+        """Return the name of the installation that covers a workspace, its own or a wider one.
+
+        For the id of an organisation that is the organisation's.
+        """
         for name in await self._store.names(_PREFIX):
             if name.endswith(f"/{team}"):
                 return name
-        return None
+        enterprise = team if team.startswith("E") else await self._store.get(_WITHIN + team)
+        return _name(enterprise, None) if enterprise else None
+
+    async def note(self, team: str, enterprise: str) -> None:
+        """Keep in mind that a workspace belongs to an organisation that has the app."""
+        await self._store.put(_WITHIN + team, enterprise)
+
+    async def teams_of(self, enterprise: str) -> list[str]:
+        """Return the workspaces that are known to belong to an organisation."""
+        names = await self._store.names(_WITHIN)
+        return [
+            name.removeprefix(_WITHIN)
+            for name in names
+            if await self._store.get(name) == enterprise
+        ]
 
     async def named(self, name: str) -> Installation | None:
         """Return the installation that is kept under a name."""
@@ -94,10 +112,12 @@ class Installations(AsyncInstallationStore):
         return Installation(**json.loads(found)) if found is not None else None
 
     async def remove_team(self, team: str) -> None:
-        """Remove every installation of a workspace."""
+        """Remove every installation of a workspace, or of an organisation by its id."""
+        ends = f"{team}/all" if team.startswith("E") else f"/{team}"
         for name in await self._store.names(_PREFIX):
-            if name.endswith(f"/{team}"):
+            if name.endswith(ends):
                 await self._store.delete(name)
+        await self._store.delete(_WITHIN + team)
 
 
 class States(AsyncOAuthStateStore):

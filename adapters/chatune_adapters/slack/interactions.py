@@ -49,7 +49,7 @@ def slash_command(body: Json, now: datetime) -> CommandInvoked:
 
 def message_shortcut(body: Json, now: datetime) -> CommandInvoked:
     """Return the command that was chosen from the menu of a message; its text is the argument."""
-    team, channel, message = body["team"]["id"], body["channel"]["id"], body["message"]
+    team, channel, message = _team(body), body["channel"]["id"], body["message"]
     place = _place_of_message(team, channel, message)
     return CommandInvoked(
         event_key(team, body["trigger_id"]),
@@ -65,7 +65,7 @@ def message_shortcut(body: Json, now: datetime) -> CommandInvoked:
 
 def global_shortcut(body: Json, now: datetime) -> CommandInvoked:
     """Return the command of a global shortcut; it is answered in the direct messages."""
-    team, user = body["team"]["id"], body["user"]["id"]
+    team, user = _team(body), body["user"]["id"]
     return CommandInvoked(
         event_key(team, body["trigger_id"]),
         Place(team, user).conversation,
@@ -82,7 +82,7 @@ def press(body: Json, now: datetime) -> Pressed | None:
     name = str(action["action_id"]).partition("#")[0]
     if container.get("type") != "message" or not ACTION.fullmatch(name):
         return None
-    team, channel, ts = body["team"]["id"], container["channel_id"], container["message_ts"]
+    team, channel, ts = _team(body), container["channel_id"], container["message_ts"]
     place = _place_of_message(team, channel, {"ts": ts} | (body.get("message") or container))
     url = str(body.get("response_url") or "")
     taken = ActionTaken(
@@ -128,7 +128,7 @@ def form_view(form: Form, taken: ActionTaken) -> Json:
 
 def submission(body: Json, form: Form, now: datetime) -> FormSubmitted:
     """Return what was filled in, in the order of the form."""
-    view, team = body["view"], body["team"]["id"]
+    view, team = body["view"], _team(body)
     conversation, message, value, via = json.loads(view["private_metadata"])
     values = view["state"]["values"]
     fields = tuple(
@@ -146,6 +146,11 @@ def submission(body: Json, form: Form, now: datetime) -> FormSubmitted:
         fields,
         via,
     )
+
+
+def _team(body: Json) -> str:
+    """Return the workspace; where a whole organisation has the app it may be the person's alone."""
+    return str((body.get("team") or {}).get("id") or body["user"]["team_id"])
 
 
 def _place_of_message(team: str, channel: str, message: Json) -> Place:

@@ -102,7 +102,7 @@ def manifest(
         "settings": {
             "event_subscriptions": {"bot_events": list(EVENTS), **request_url},
             "interactivity": {"is_enabled": True, **request_url},
-            "org_deploy_enabled": False,
+            "org_deploy_enabled": settings.many_workspaces,
             "socket_mode_enabled": settings.socket_mode,
             "token_rotation_enabled": settings.rotates_tokens and settings.many_workspaces,
         },

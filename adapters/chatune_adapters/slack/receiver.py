@@ -18,8 +18,8 @@ from anyio.abc import TaskGroup
 from chatune_adapters.slack import interactions
 from chatune_adapters.slack.blocks import Body
 from chatune_adapters.slack.errors import ApiRefused
-from chatune_adapters.slack.ids import Place, place_of, slack_user
-from chatune_adapters.slack.inbound import Heard, heard
+from chatune_adapters.slack.ids import Place, place_of, slack_user, workspace_id
+from chatune_adapters.slack.inbound import Heard, heard, organisation
 from chatune_adapters.slack.memory import Recent
 from chatune_adapters.slack.names import Names
 from chatune_adapters.slack.posts import posted
@@ -30,7 +30,7 @@ from chatune_adapters.slack.via import read_via
 from chatune_adapters.slack.web import Web
 from chatune_core.errors import RetryLater
 from chatune_core.logs import without_text
-from chatune_core.messages import BotRemoved, EventKey, Inbound, MessageDeleted
+from chatune_core.messages import BotRemoved, ConversationId, EventKey, Inbound, MessageDeleted
 from chatune_core.ports import Intake
 
 logger = logging.getLogger(__name__)
@@ -90,6 +90,8 @@ class Receiver:
             logger.info("a payload of type %.40r is skipped", kind)
             return _FINE
         try:
+            if (within := organisation(body)) is not None:
+                await self._web.workspaces.note(*within)
             return await handle(body)
         except RetryLater as error:
             logger.warning("a payload of type %s could not be stored: %s", kind, error)
@@ -134,11 +136,23 @@ class Receiver:
             names = await self._names.of(place.team, found.mentions)
             found = heard(body, names) or found
         if isinstance(found.event, BotRemoved):
-            await self._web.workspaces.remove(place.team)
-            await self._threads.remove(place.team)
+            return await self._removed(found.event, place.team)
         await self._store(found.event)
         if in_thread:
             self._threads.note(place)
+
+    async def _removed(self, event: BotRemoved, team: str) -> None:
+        """Forget a workspace, or each that is known of an organisation."""
+        for each in await self._web.workspaces.teams_of(team):
+            key, workspace = EventKey(f"{event.key}.{each}"), workspace_id(each)
+            where = ConversationId(f"{workspace}:removed")
+            each_event = replace(event, key=key, conversation=where, workspace=workspace)
+            await self._removed(each_event, each)
+        await self._threads.remove(team)
+        if team.startswith("E"):
+            return await self._web.workspaces.remove(team)
+        await self._store(event)  # before it is forgotten which organisation it belongs to
+        await self._web.workspaces.remove(team)
 
     async def _slash(self, body: Json) -> Ack:
         try:

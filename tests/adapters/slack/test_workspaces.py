@@ -15,10 +15,11 @@ from chatune_adapters.platform import Platform
 from chatune_adapters.slack.installations import Installations, States
 from chatune_adapters.slack.platform import SlackPlatform
 from chatune_adapters.slack.settings import SlackSettings
-from chatune_adapters.testing.slack import ServerError, Team
-from chatune_adapters.testing.slack.api_auth import retire_token
+from chatune_adapters.testing.slack import Organisation, ServerError, Team, Upload
+from chatune_adapters.testing.slack.api_auth import install, retire_token
 from chatune_core.errors import DeliveryRefused
-from chatune_core.messages import BotRemoved, MessageReceived
+from chatune_core.fitting import RATING
+from chatune_core.messages import ActionTaken, BotRemoved, CommandInvoked, MessageReceived
 from chatune_core.ports import Files, KeyValues, Sender
 
 pytestmark = pytest.mark.anyio
@@ -35,7 +36,7 @@ def _many(place: Place) -> Mapping[str, str]:
     }
 
 
-async def _install(place: Place, platform: SlackPlatform, team: Team) -> int:
+async def _install(place: Place, platform: SlackPlatform, team: Team | Organisation) -> int:
     """Walk through the pages as a browser does; return the status of the last."""
     base = f"http://127.0.0.1:{platform.port}"
     async with aiohttp.ClientSession() as browser:
@@ -225,6 +226,94 @@ async def test_a_token_that_cannot_be_renewed_any_more_parks_the_reply_and_says_
         event = await place.intake.next(MessageReceived)
         with pytest.raises(DeliveryRefused, match="must be installed again"):
             await platform.sender.deliver(reply_to(event))
+
+
+async def test_one_token_of_an_organisation_answers_in_each_of_its_workspaces(
+    place: Place,
+) -> None:
+    grid = place.server.add_organisation("Grid")
+    asked = []
+    teams = [place.server.add_team(name, grid) for name in ("North", "South")]
+    people = [place.server.add_user(team, "ann") for team in teams]
+    channels = [place.server.add_channel(team, "general") for team in teams]
+    place.server.app.rotates_tokens = True
+    async with place.connected(**_many(place)) as platform:
+        installed = await _install(place, platform, grid)
+        for ann, channel in zip(people, channels, strict=True):
+            mention = f"<@{grid.bot.id}> hello"
+            asked.append(await place.server.say(ann, channel, mention))
+            event = await place.intake.next(MessageReceived)
+            await platform.sender.deliver(reply_to(event, buttons=RATING))
+            await place.server.slash(ann, channel, "/chatune", "roll")
+            command = await place.intake.next(CommandInvoked)
+            await platform.sender.deliver(reply_to(command, "5", private=True))
+            assert command.conversation == f"slack:{channel.team.id}:{channel.id}"
+        await place.server.press(people[1], place.server.replies(asked[1])[0], "good")
+        pressed = await place.intake.next(ActionTaken)
+    place.clock.ahead = 13 * HOUR
+
+    async with place.connected(**_many(place)) as platform:  # nothing has come from there yet
+        first = reply_to(pressed, "Thanks.")
+        await platform.sender.deliver(first)
+
+    assert installed == 200
+    assert [[one.text for one in place.server.replies(said)] for said in asked] == [
+        ["Hello."],
+        ["Hello.", "Thanks."],
+    ]
+    assert _renewals(place) == 1
+
+
+async def test_files_that_an_organisation_keeps_are_read(place: Place) -> None:
+    grid = place.server.add_organisation("Grid")
+    team = place.server.add_team("North", grid)
+    ann, channel = place.server.add_user(team, "ann"), place.server.add_channel(team, "general")
+    async with place.connected(**_many(place)) as platform:
+        await _install(place, platform, grid)
+        note = Upload("note.txt", b"a note")
+        await place.server.say(ann, channel, f"<@{grid.bot.id}> read", files=[note])
+        event = await place.intake.next(MessageReceived)
+
+        assert await platform.files.read(event.attachments[0], 100) == b"a note"
+
+
+async def test_an_organisation_that_removes_the_app_leaves_nothing_of_any_workspace(
+    place: Place,
+) -> None:
+    grid = place.server.add_organisation("Grid")
+    teams = [place.server.add_team(name, grid) for name in ("North", "South")]
+    people = [place.server.add_user(team, "ann") for team in teams]
+    async with place.connected(**_many(place)) as platform:
+        await _install(place, platform, grid)
+        await _install(place, platform, place.team)
+        for ann in people:
+            await place.server.say(ann, place.server.dm_with(ann), "hello")
+            await place.intake.next(MessageReceived)
+        await place.server.uninstall_everywhere(grid)
+        removed = [await place.intake.next(BotRemoved) for _ in teams]
+        await place.server.settled()
+
+    assert {one.workspace for one in removed} == {f"slack:{team.id}" for team in teams}
+    assert len({one.key for one in removed}) == 2
+    assert grid.id not in str(place.store.values)
+    assert grid.bot_token not in str(place.store.values)
+    assert place.team.bot_token in str(place.store.values)
+
+
+async def test_one_token_of_an_organisation_may_be_set_too(place: Place) -> None:
+    grid = place.server.add_organisation("Grid")
+    team = place.server.add_team("North", grid)
+    ann, channel = place.server.add_user(team, "ann"), place.server.add_channel(team, "general")
+    install(place.server.site.world, grid)
+
+    async with place.connected(bot_token=grid.bot_token) as platform:
+        said = await place.server.say(ann, channel, f"<@{grid.bot.id}> hello")
+        event = await place.intake.next(MessageReceived)
+        await platform.sender.deliver(reply_to(event))
+        detail = platform.health().detail
+
+    assert [one.text for one in place.server.replies(said)] == ["Hello."]
+    assert detail == "bot in Grid"
 
 
 async def test_an_installation_under_a_state_that_was_not_given_out_is_refused(

@@ -345,3 +345,30 @@ async def test_a_token_that_rotates_expires_and_is_renewed_once_with_its_refresh
     assert await error_of(client.oauth_v2_access(**refresh)) == "invalid_refresh_token"
     wrong = client.oauth_v2_access(**refresh | {"client_secret": "guess"})
     assert await error_of(wrong) == "bad_client_secret"
+
+
+async def test_a_token_of_an_organisation_is_good_in_its_workspaces_and_no_other(
+    place: Place,
+) -> None:
+    grid = place.server.add_organisation("Grid")
+    teams = [place.server.add_team(name, grid) for name in ("North", "South")]
+    people = [place.server.add_user(team, "ann") for team in teams]
+    channels = [place.server.add_channel(team, "general") for team in teams]
+    app = place.server.app
+    answer = await AsyncWebClient(base_url=place.server.api_base).oauth_v2_access(
+        client_id=app.client_id,
+        client_secret=app.client_secret,
+        code=place.server.install_code(grid),
+    )
+    client = AsyncWebClient(answer["access_token"], base_url=place.server.api_base)
+
+    for ann, channel in zip(people, channels, strict=True):
+        await client.chat_postMessage(channel=channel.id, text="hello")
+        assert (await client.users_info(user=ann.id))["user"]["team_id"] == channel.team.id
+        assert [one.user for one in place.server.messages(channel)] == [grid.bot.id]
+    who = await client.auth_test()
+
+    assert (answer["team"], answer["enterprise"]["id"]) == (None, grid.id)
+    assert (who["team_id"], who["is_enterprise_install"]) == (grid.id, True)
+    elsewhere = client.chat_postMessage(channel=place.channel.id, text="hello")
+    assert await error_of(elsewhere) == "channel_not_found"

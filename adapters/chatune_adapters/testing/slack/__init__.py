@@ -17,7 +17,9 @@ What it does rests on four kinds of ground:
   X-Slack-No-Retry, ten sockets and `too_many_websockets`, the end of a stream after five minutes,
   `msg_blocks_too_long` near 13,200 characters, one post a second and channel, five uses and half
   an hour of a response URL, three seconds of a trigger id.
-- Unverified: what an unknown `thread_ts` gets (here `thread_not_found`; a reply's ts
+- Unverified: installations for an organisation beyond what slack_bolt reads of them (the team_id of
+  auth.test, that one app_uninstalled speaks for all workspaces, whose id the address of a file has);
+  how long an old token lives on once it is renewed (here until it expires); what an unknown `thread_ts` gets (here `thread_not_found`; a reply's ts
   `cannot_reply_to_message`); that a redelivered envelope keeps its envelope_id; that no open socket
   uses up a retry; the error of apps.connections.open when Socket Mode is off (`access_denied`);
   which events a stream makes (here a message at its start, message_changed at its stop); the
@@ -55,7 +57,16 @@ from chatune_adapters.testing.slack.record import ApiCall, Delivery, GivenUp, Lo
 from chatune_adapters.testing.slack.server import SlackServer
 from chatune_adapters.testing.slack.signing import signed
 from chatune_adapters.testing.slack.timing import Timing
-from chatune_adapters.testing.slack.world import App, Channel, File, Message, Team, User, View
+from chatune_adapters.testing.slack.world import (
+    App,
+    Channel,
+    File,
+    Message,
+    Organisation,
+    Team,
+    User,
+    View,
+)
 
 __all__ = [
     "Answer",
@@ -76,6 +87,7 @@ __all__ = [
     "Log",
     "Malformed",
     "Message",
+    "Organisation",
     "OutOfOrder",
     "Rate",
     "RateLimited",

@@ -31,7 +31,7 @@ from chatune_adapters.testing.slack.faults import (
     StreamDies,
 )
 from chatune_adapters.testing.slack.record import ApiCall
-from chatune_adapters.testing.slack.world import Json
+from chatune_adapters.testing.slack.world import Json, Team
 
 METHODS: Methods = {
     **api_assistant.METHODS,
@@ -78,9 +78,7 @@ class _Visit:
         self.struck = struck
         self.token = token
         self.person = site.world.user_tokens.get(token)
-        self.team = site.world.tokens.get(token)
-        if self.person is not None:
-            self.team = site.world.teams[self.person.user.team_id]
+        self.team = _team(site, token, arguments)
 
     async def answer(self) -> web.StreamResponse:
         refusal = self._refusal()
@@ -196,6 +194,23 @@ class _Visit:
         self.site.log.add(
             ApiCall(self.site.world.clock(), self.name, team, self.arguments, status, body, faults)
         )
+
+
+def _team(site: Site, token: str, arguments: Json) -> Team | None:
+    """Return the workspace of a token; that of an organisation acts where the arguments say."""
+    world = site.world
+    if (person := world.user_tokens.get(token)) is not None:
+        return world.teams[person.user.team_id]
+    if (organisation := world.organisation_tokens.get(token)) is None:
+        return world.tokens.get(token)
+    named = [str(arguments.get(name)) for name in ("channel", "channel_id", "user", "users")]
+    channels = [world.channels[one].team for one in named if one in world.channels]
+    users = [world.teams[world.users[one].team_id] for one in named if one in world.users]
+    triggers = site.interactions.triggers
+    pressed = triggers.get(str(arguments.get("trigger_id")))
+    where = [world.teams[pressed.user.team_id]] if pressed is not None else []
+    inside = [one for one in channels + users + where if one in organisation.teams]
+    return next(iter(inside), organisation.teams[0])
 
 
 async def _arguments(request: web.Request) -> Json:

@@ -9,6 +9,7 @@ from chatune_adapters.testing.slack.calls import ApiError, Call, Method, Methods
 from chatune_adapters.testing.slack.payloads import team_json, user_json
 from chatune_adapters.testing.slack.world import (
     Json,
+    Organisation,
     Team,
     User,
     UserToken,
@@ -16,15 +17,20 @@ from chatune_adapters.testing.slack.world import (
 )
 
 
-def install(world: World, team: Team) -> None:
-    """Install the app into a workspace, again if need be, with a fresh token."""
+def install(world: World, owner: Team | Organisation) -> None:
+    """Install the app into a workspace or organisation, again if need be, with a fresh token."""
     rotates = "xoxe." if world.app.rotates_tokens else ""
-    team.bot_token = world.secret(f"{rotates}xoxb-{team.id}-")
-    team.installed = True
-    world.tokens[team.bot_token] = team
+    owner.bot_token = world.secret(f"{rotates}xoxb-{owner.id}-")
+    if isinstance(owner, Team):
+        owner.installed = True
+        world.tokens[owner.bot_token] = owner
+        return
+    world.organisation_tokens[owner.bot_token] = owner
+    for team in owner.teams:
+        team.installed = True
 
 
-def new_code(world: World, team: Team) -> str:
+def new_code(world: World, team: Team | Organisation) -> str:
     """Return a code that oauth.v2.access exchanges once."""
     code = world.secret()
     world.install_codes[code] = team
@@ -55,22 +61,25 @@ def withdraw(world: World, token: str) -> None:
     world.dead_tokens[token] = "token_revoked"
 
 
-def retire_token(world: World, team: Team, error: str) -> None:
+def retire_token(world: World, owner: Team | Organisation, error: str) -> None:
     """Let the bot token answer with this error from now on."""
-    world.tokens.pop(team.bot_token, None)
-    world.dead_tokens[team.bot_token] = error
+    world.tokens.pop(owner.bot_token, None)
+    world.organisation_tokens.pop(owner.bot_token, None)
+    world.dead_tokens[owner.bot_token] = error
 
 
 async def _auth_test(call: Call) -> Json:
-    team = call.workspace
+    team, organisation = call.workspace, call.organisation
+    installed = organisation or team
     return {
         "url": f"{call.site.origin}/",
-        "team": team.name,
+        "team": installed.name,
         "user": call.actor.name,
-        "team_id": team.id,
+        "team_id": installed.id,
         "user_id": call.actor.id,
         **({} if call.person else {"bot_id": team.bot_id}),
-        "is_enterprise_install": False,
+        **({"enterprise_id": organisation.id} if organisation else {}),
+        "is_enterprise_install": organisation is not None,
     }
 
 
@@ -97,45 +106,47 @@ async def _oauth_access(call: Call) -> Json:
         raise ApiError("bad_client_secret")
     if call.maybe("grant_type") == "refresh_token":
         return _refreshed(call)
-    team = call.world.install_codes.pop(call.maybe("code") or "", None)
-    if team is None:
+    owner = call.world.install_codes.pop(call.maybe("code") or "", None)
+    if owner is None:
         raise ApiError("invalid_code")
-    install(call.world, team)
+    install(call.world, owner)
+    teams = [owner.id] if isinstance(owner, Team) else [one.id for one in owner.teams]
     installer = next(
-        one.id for one in call.world.users.values() if one.team_id == team.id and not one.is_bot
+        one.id for one in call.world.users.values() if one.team_id in teams and not one.is_bot
     )
-    return _installation(call, team) | {
-        "is_enterprise_install": False,
-        "authed_user": {"id": installer},
-    }
+    return _installation(call, owner) | {"authed_user": {"id": installer}}
 
 
 def _refreshed(call: Call) -> Json:
-    team = call.world.refresh_tokens.pop(call.maybe("refresh_token") or "", None)
-    if team is None or not team.installed:
+    owner = call.world.refresh_tokens.pop(call.maybe("refresh_token") or "", None)
+    if owner is None or owner.bot_token in call.world.dead_tokens:
         raise ApiError("invalid_refresh_token")
-    install(call.world, team)
-    return _installation(call, team)
+    install(call.world, owner)
+    return _installation(call, owner)
 
 
-def _installation(call: Call, team: Team) -> Json:
-    found = {
-        "access_token": team.bot_token,
+def _installation(call: Call, owner: Team | Organisation) -> Json:
+    wide = isinstance(owner, Organisation)
+    named = {"id": owner.id, "name": owner.name}
+    scopes = owner.teams[0].scopes if isinstance(owner, Organisation) else owner.scopes
+    found: Json = {
+        "access_token": owner.bot_token,
         "token_type": "bot",
-        "scope": ",".join(sorted(team.scopes)),
-        "bot_user_id": team.bot.id,
+        "scope": ",".join(sorted(scopes)),
+        "bot_user_id": owner.bot.id,
         "app_id": call.world.app.id,
-        "team": {"id": team.id, "name": team.name},
-        "enterprise": None,
+        "team": None if wide else named,
+        "enterprise": named if wide else None,
+        "is_enterprise_install": wide,
     }
-    return found | _expiry(call, team) if call.world.app.rotates_tokens else found
+    return found | _expiry(call, owner) if call.world.app.rotates_tokens else found
 
 
-def _expiry(call: Call, team: Team) -> Json:
+def _expiry(call: Call, owner: Team | Organisation) -> Json:
     lives = call.site.timing.token_lives
-    call.world.expiries[team.bot_token] = call.world.clock() + lives
+    call.world.expiries[owner.bot_token] = call.world.clock() + lives
     refresh_token = call.world.secret("xoxe-1-")
-    call.world.refresh_tokens[refresh_token] = team
+    call.world.refresh_tokens[refresh_token] = owner
     return {"refresh_token": refresh_token, "expires_in": int(lives)}
 
 

@@ -9,7 +9,7 @@ from chatune_adapters.testing.slack.api_chat import bot_message
 from chatune_adapters.testing.slack.calls import ApiError, Call, Method, Methods, Site
 from chatune_adapters.testing.slack.contents import thread
 from chatune_adapters.testing.slack.payloads import file_json
-from chatune_adapters.testing.slack.world import Channel, File, Json
+from chatune_adapters.testing.slack.world import Channel, File, Json, Team
 
 _SIGN_IN = "<!DOCTYPE html><html><title>Sign in | Slack</title></html>"
 
@@ -72,12 +72,21 @@ async def give_download(site: Site, request: web.Request) -> web.Response:
     found = re.fullmatch(r"(\w+)-(\w+)", request.match_info["file"])
     file = site.world.files.get(found[2]) if found else None
     token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    team = site.world.tokens.get(token)
-    if team is None or "files:read" not in team.scopes:
+    teams = readers(site, token)
+    if not any("files:read" in team.scopes for team in teams):
         return web.Response(text=_SIGN_IN, content_type="text/html")
-    if file is None or file.deleted or file.team_id != team.id:
+    if file is None or file.deleted or file.team_id not in {team.id for team in teams}:
         return web.Response(status=404)
     return web.Response(body=file.content, content_type=file.mimetype)
+
+
+def readers(site: Site, token: str) -> list[Team]:
+    """Return the workspaces whose files a token of the app opens."""
+    organisation = site.world.organisation_tokens.get(token)
+    if organisation is not None:
+        return organisation.teams
+    team = site.world.tokens.get(token)
+    return [team] if team is not None else []
 
 
 async def _content(request: web.Request) -> bytes:

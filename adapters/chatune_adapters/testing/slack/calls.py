@@ -18,6 +18,7 @@ from chatune_adapters.testing.slack.world import (
     Channel,
     Json,
     Message,
+    Organisation,
     Team,
     User,
     UserToken,
@@ -104,6 +105,11 @@ class Call:
     def scopes(self) -> set[str]:
         """What the token allows."""
         return self.person.scopes if self.person is not None else self.workspace.scopes
+
+    @property
+    def organisation(self) -> Organisation | None:
+        """Whose token it is, if the app is installed for an organisation."""
+        return self.workspace.organisation if self.person is None else None
 
     def text(self, name: str) -> str:
         """Return an argument that must be there."""

@@ -39,27 +39,31 @@ class Events:
             return None
         return self.send(team, event)
 
-    def send(self, team: Team, event: Json) -> Envelope:
-        """Send an event to the app, asked for or not."""
+    def send(self, team: Team, event: Json, *, everywhere: bool = False) -> Envelope:
+        """Send an event to the app, asked for or not; `everywhere` is for the organisation."""
+        organisation = team.organisation
+        enterprise = organisation.id if organisation else None
+        where = enterprise if everywhere else team.id
         event = {"event_ts": event.get("ts") or self.world.now_ts()} | event
         event_id = self.world.new_id("Ev")
         payload = {
             "token": "unused",
             "type": "event_callback",
-            "team_id": team.id,
-            "context_team_id": team.id,
-            "context_enterprise_id": None,
+            "team_id": where,
+            "enterprise_id": enterprise,
+            "context_team_id": where,
+            "context_enterprise_id": enterprise,
             "api_app_id": self.world.app.id,
             "event": event,
             "event_id": event_id,
             "event_time": int(self.world.clock()),
             "authorizations": [
                 {
-                    "enterprise_id": None,
-                    "team_id": team.id,
+                    "enterprise_id": enterprise,
+                    "team_id": None if organisation else team.id,
                     "user_id": team.bot.id,
                     "is_bot": True,
-                    "is_enterprise_install": False,
+                    "is_enterprise_install": organisation is not None,
                 }
             ],
             "is_ext_shared_channel": False,

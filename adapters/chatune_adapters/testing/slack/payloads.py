@@ -68,7 +68,7 @@ def channel_json(channel: Channel) -> Json:
 
 def file_json(file: File, origin: str) -> Json:
     """Return a file object; `origin` is where this server answers."""
-    path = f"{origin}/files-pri/{file.team_id}-{file.id}"
+    path = f"{origin}/files-pri/{file.kept_by or file.team_id}-{file.id}"
     return {
         "id": file.id,
         "name": file.name,

@@ -10,7 +10,16 @@ from chatune_adapters.testing.slack.envelopes import Envelope, EnvelopeKind
 from chatune_adapters.testing.slack.forms import filled_in, pressed
 from chatune_adapters.testing.slack.payloads import team_json, view_json
 from chatune_adapters.testing.slack.responses import respond
-from chatune_adapters.testing.slack.world import Channel, File, Json, Message, Team, User, View
+from chatune_adapters.testing.slack.world import (
+    Channel,
+    File,
+    Json,
+    Message,
+    Organisation,
+    Team,
+    User,
+    View,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +68,15 @@ class People:
         """Write a message; below another if `thread` names it."""
         world = self.site.world
         stored = [
-            File(world.new_id("F"), channel.team.id, one.name, one.mimetype, one.content, user.id)
+            File(
+                world.new_id("F"),
+                channel.team.id,
+                one.name,
+                one.mimetype,
+                one.content,
+                user.id,
+                kept_by=channel.team.organisation.id if channel.team.organisation else "",
+            )
             for one in files
         ]
         world.files |= {one.id: one for one in stored}
@@ -127,7 +144,7 @@ class People:
             "command": command,
             "text": text,
             "api_app_id": site.world.app.id,
-            "is_enterprise_install": "false",
+            **_of_organisation(team, as_text=True),
             "response_url": site.origin + path,
             "trigger_id": site.interactions.trigger(user),
         }
@@ -271,6 +288,13 @@ class People:
         self.site.events.publish(team, {"type": "app_uninstalled"})
         team.installed = False
 
+    async def uninstall_everywhere(self, organisation: Organisation) -> None:
+        """Remove the app from an organisation: one event speaks for all of its workspaces."""
+        retire_token(self.site.world, organisation, "account_inactive")
+        self.site.events.send(organisation.teams[0], {"type": "app_uninstalled"}, everywhere=True)
+        for team in organisation.teams:
+            team.installed = False
+
     async def revoke(self, team: Team) -> None:
         """Revoke the bot token and keep the app installed."""
         retire_token(self.site.world, team, "token_revoked")
@@ -290,8 +314,7 @@ class People:
                 "username": user.name,
                 "team_id": user.team_id,
             },
-            "enterprise": None,
-            "is_enterprise_install": False,
+            **_of_organisation(team),
             "trigger_id": self.site.interactions.trigger(user, view),
         }
 
@@ -344,6 +367,16 @@ class People:
     def _must_be_open(self, user: User, view: View) -> None:
         if view.closed or view.user != user.id:
             raise LookupError(f"the view {view.id!r} is not open for {user.name!r}")
+
+
+def _of_organisation(team: Team, *, as_text: bool = False) -> Json:
+    """Return what an interaction says about the organisation; a command says it in text."""
+    found = team.organisation
+    if as_text:
+        named = {"enterprise_id": found.id, "enterprise_name": found.name} if found else {}
+        return named | {"is_enterprise_install": "true" if found else "false"}
+    named = {"id": found.id, "name": found.name} if found else {}
+    return {"enterprise": named or None, "is_enterprise_install": found is not None}
 
 
 def _thread_ts(thread: Message | str | None) -> str | None:

@@ -39,6 +39,7 @@ from chatune_adapters.testing.slack.world import (
     ChannelKind,
     Json,
     Message,
+    Organisation,
     Team,
     User,
     View,
@@ -147,10 +148,30 @@ class SlackServer(People):
         """The views that are open now, oldest first."""
         return [one for one in self.site.world.views.values() if not one.closed]
 
-    def add_team(self, name: str) -> Team:
-        """Add a workspace that has the app installed, its bot called "bot"."""
+    def add_organisation(self, name: str) -> Organisation:
+        """Add an Enterprise organisation; the app comes with `install_code`, for all workspaces."""
+        world = self.site.world
+        bot = User(world.new_id("U"), "", "bot", "Bot", is_bot=True)
+        added = Organisation(world.new_id("E"), name, bot, world.new_id("B"))
+        world.organisations[added.id], world.users[bot.id] = added, bot
+        return added
+
+    def add_team(self, name: str, organisation: Organisation | None = None) -> Team:
+        """Add a workspace that has the app installed, its bot called "bot".
+
+        In an organisation it has the app once that one does, and the bot is the organisation's.
+        """
         world = self.site.world
         team_id = world.new_id("T")
+        if organisation is not None:
+            bot, bot_id = organisation.bot, organisation.bot_id
+            team = Team(
+                team_id, name, world.app, bot, bot_id, "", installed=bool(organisation.bot_token)
+            )
+            team.organisation = organisation
+            organisation.teams.append(team)
+            world.teams[team_id] = team
+            return team
         bot = User(world.new_id("U"), team_id, "bot", "Bot", is_bot=True)
         team = Team(team_id, name, world.app, bot, world.new_id("B"), "")
         world.teams[team_id] = team
@@ -194,7 +215,7 @@ class SlackServer(People):
         """Add a conversation with everyone in it, and the bot unless told otherwise."""
         world = self.site.world
         people = {one.id for one in world.users.values() if one.team_id == team.id}
-        members = people if with_bot else people - {team.bot.id}
+        members = people | {team.bot.id} if with_bot else people - {team.bot.id}
         channel = Channel(world.new_id("C"), team, name, kind, members)
         world.channels[channel.id] = channel
         return channel
@@ -203,7 +224,7 @@ class SlackServer(People):
         """Return the direct messages of a user with the bot."""
         return self.site.world.dm_between(user)
 
-    def install_code(self, team: Team) -> str:
+    def install_code(self, team: Team | Organisation) -> str:
         """Return the code of an OAuth redirect, to be exchanged once by oauth.v2.access."""
         return new_code(self.site.world, team)
 

@@ -70,7 +70,10 @@ class User:
 
 @dataclass(slots=True, eq=False)
 class Team:
-    """A workspace, with what the installation of the app gave it."""
+    """A workspace, with what the installation of the app gave it.
+
+    In an `organisation` the app is installed there, for all of its workspaces.
+    """
 
     id: str
     name: str
@@ -80,6 +83,7 @@ class Team:
     bot_token: str
     scopes: set[str] = field(default_factory=lambda: set(BOT_SCOPES))
     installed: bool = True
+    organisation: "Organisation | None" = None
 
     @property
     def bot_user_id(self) -> str:
@@ -98,6 +102,18 @@ class Team:
 
 
 @dataclass(slots=True, eq=False)
+class Organisation:
+    """An Enterprise organisation that has the app for all of its workspaces, under one token."""
+
+    id: str
+    name: str
+    bot: User
+    bot_id: str
+    bot_token: str = ""
+    teams: list[Team] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
 class UserToken:
     """A person's own token: the app acts as that person, within these scopes."""
 
@@ -108,7 +124,7 @@ class UserToken:
 
 @dataclass(slots=True, eq=False)
 class File:
-    """An uploaded file; `shared` once a message shows it."""
+    """An uploaded file; `shared` once a message shows it. `kept_by` is an organisation's id."""
 
     id: str
     team_id: str
@@ -117,6 +133,7 @@ class File:
     content: bytes
     user: str
     title: str = ""
+    kept_by: str = ""
     shared_in: list[str] = field(default_factory=list)
     deleted: bool = False
 
@@ -220,9 +237,11 @@ class World:
     tokens: dict[str, Team] = field(default_factory=dict)
     user_tokens: dict[str, UserToken] = field(default_factory=dict)
     dead_tokens: dict[str, str] = field(default_factory=dict)
-    refresh_tokens: dict[str, Team] = field(default_factory=dict)
+    organisation_tokens: dict[str, Organisation] = field(default_factory=dict)
+    organisations: dict[str, Organisation] = field(default_factory=dict)
+    refresh_tokens: dict[str, Team | Organisation] = field(default_factory=dict)
     expiries: dict[str, float] = field(default_factory=dict)
-    install_codes: dict[str, Team] = field(default_factory=dict)
+    install_codes: dict[str, Team | Organisation] = field(default_factory=dict)
     _count: Iterator[int] = field(default_factory=lambda: itertools.count(0x10001))
     _last: int = 0
 
