@@ -14,7 +14,7 @@ from chatune_adapters.discord.errors import (
     Refused,
     as_measure_error,
 )
-from chatune_adapters.discord.ids import aside_of, channel_of, guild_of, snowflake_in
+from chatune_adapters.discord.ids import aside_of, channel_of, guild_of, is_thread, snowflake_in
 from chatune_adapters.discord.rest import Rest
 from chatune_core.errors import MeasureRefused
 from chatune_core.messages import ConversationId, MessageKey, UserId
@@ -27,7 +27,6 @@ _LONGEST_TIME_OUT = timedelta(days=28) - timedelta(minutes=1)
 _SLOWEST_S = 21_600
 _REMEMBERED = 10_000
 _NEVER = datetime.min.replace(tzinfo=UTC)
-_SLOW_MODE = "Manage Channels, or Manage Threads in a thread"
 _GONE = frozenset({UNKNOWN_MESSAGE, UNKNOWN_CHANNEL, UNKNOWN_EMOJI})
 
 
@@ -79,7 +78,7 @@ class DiscordEnforcer:
         """
         guild, person = guild_of(conversation), user.rpartition(":")[2]
         if guild is None:
-            raise MeasureRefused("Nobody can be timed out in direct messages.")
+            raise MeasureRefused("only possible in a server")
         if until is not None:
             until = min(until, self._now() + _LONGEST_TIME_OUT)
             if until <= self._now() or until < await self._set_by_others(guild, person):
@@ -120,7 +119,7 @@ class DiscordEnforcer:
         """See Enforcer.slow_down. A slower channel stays so; lifting brings back what was before."""
         guild = guild_of(conversation)
         if guild is None:
-            raise MeasureRefused("Direct messages cannot be slowed down.")
+            raise MeasureRefused("only possible in a server")
         channel, wanted = channel_of(conversation), round(pause.total_seconds())
         before = f"discord:{guild}:pause:{channel}"
         try:
@@ -129,7 +128,8 @@ class DiscordEnforcer:
             else:
                 await self._lift(channel, before)
         except Refused as error:
-            raise as_measure_error(error, _SLOW_MODE) from error
+            permission = "Manage Threads" if is_thread(conversation) else "Manage Channels"
+            raise as_measure_error(error, permission) from error
 
     async def _slow(self, channel: str, wanted: int, before: str) -> None:
         present = await self._pause(channel)

@@ -50,25 +50,20 @@ def as_delivery_error(error: Refused) -> ChatuneError:
 def as_measure_error(error: Refused, permission: str, *, above: bool = False) -> ChatuneError:
     """Return what the refusal means for a measure that takes `permission`, by Discord's name.
 
-    `above` says that the bot's role has to stand above the person's, too.
+    `above` says that the bot's role has to stand above the person's, too. The reasons are short:
+    a moderator reads 40 characters of them.
     """
     if error.status == 401:
         return RetryLater("Discord does not accept the token", timedelta(minutes=1))
-    lacking = f"The bot lacks the permission {permission!r} here."
-    if above:
-        lacking = (
-            f"The bot lacks the permission {permission!r}, or the person's role is not below the "
-            "bot's; owners and administrators cannot be reached."
-        )
     reasons = {
-        _NO_PERMISSION: lacking,
-        _NO_ACCESS: "The bot cannot see that channel: it lacks the permission 'View Channels'.",
-        _NOT_THERE: "Discord allows that only in channels of a server.",
-        _BLOCKED: "The person has blocked the bot.",
-        _FULL: "The message has as many reactions as Discord takes.",
-        _TWO_FACTOR: "The server asks for two-factor login of the bot's owner.",
-        UNKNOWN_MEMBER: "The person has left the server.",
-        UNKNOWN_CHANNEL: "The channel is gone.",
+        _NO_PERMISSION: f"needs {permission}" + (" or a higher role" if above else ""),
+        _NO_ACCESS: "needs View Channels there",
+        _NOT_THERE: "only possible in a server",
+        _BLOCKED: "the person has blocked the bot",
+        _FULL: "the message has too many reactions",
+        _TWO_FACTOR: "the bot's owner needs two-factor login",
+        UNKNOWN_MEMBER: "the person has left the server",
+        UNKNOWN_CHANNEL: "the channel is gone",
     }
     return MeasureRefused(reasons.get(error.code, str(error)))
 

@@ -36,6 +36,16 @@ def guild_of(conversation: ConversationId) -> str | None:
     return None if guild == _DIRECT else guild
 
 
+def thread_below(channel: ConversationId, thread: str) -> ConversationId:
+    """Return a thread as a place below its channel: what is set for the channel holds for it."""
+    return ConversationId(f"{channel}:{thread}")
+
+
+def is_thread(conversation: ConversationId) -> bool:
+    """Return whether the conversation is one that `thread_below` made."""
+    return conversation.count(":") > 2 and not is_aside(conversation)
+
+
 def aside_of(conversation: ConversationId, user: UserId) -> ConversationId:
     """Return the direct messages of the bot and `user`, opened when something is said there.
 

@@ -10,6 +10,7 @@ from chatune_adapters.discord.ids import (
     conversation_id,
     message_key,
     snowflake_at,
+    thread_below,
     time_of,
     user_id,
 )
@@ -63,7 +64,7 @@ class Posts:
         parent = self._places.parent(channel)
         if parent is None:
             return conversation_id(guild, channel)
-        return ConversationId(f"{conversation_id(guild, parent)}:{channel}")
+        return thread_below(conversation_id(guild, parent), channel)
 
 
 def _key(message: str, changed: datetime | None, previews: tuple[str, ...]) -> EventKey:

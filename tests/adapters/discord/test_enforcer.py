@@ -9,7 +9,8 @@ import pytest
 
 from adapters.discord.rig import Place, RecordingIntake, place, running, utc_now
 from chatune_adapters.discord.enforcer import DiscordEnforcer
-from chatune_adapters.testing.discord import Channel, Message, Permission, faults
+from chatune_adapters.discord.ids import thread_below
+from chatune_adapters.testing.discord import Message, Permission, faults
 from chatune_core.errors import MeasureRefused, RetryLater
 from chatune_core.messages import ConversationId, MessageKey, UserId
 from chatune_core.moderation.cases import Measure
@@ -30,10 +31,7 @@ class Scene:
 
     @property
     def here(self) -> ConversationId:
-        return self.place_of(self.at.channel)
-
-    def place_of(self, channel: Channel) -> ConversationId:
-        return ConversationId(f"discord:{self.at.guild.id}:{channel.id}")
+        return ConversationId(f"discord:{self.at.guild.id}:{self.at.channel.id}")
 
     @property
     def message(self) -> MessageKey:
@@ -62,8 +60,10 @@ async def scene() -> AsyncIterator[Scene]:
 
 
 async def refusal(measure: Awaitable[None]) -> str:
+    """Return the reason of a refusal; a card has room for 40 characters of it."""
     with pytest.raises(MeasureRefused) as refused:
         await measure
+    assert len(str(refused.value)) <= 40
     return str(refused.value)
 
 
@@ -226,7 +226,7 @@ async def test_slow_mode_in_a_thread_takes_another_permission() -> None:
     async with scene() as on:
         thread = on.at.server.add_thread(on.at.channel, "aside", on.at.ann)
         on.at.guild.withheld = Permission.MANAGE_THREADS
-        there = on.place_of(thread)
+        there = thread_below(on.here, str(thread.id))
 
         assert "Manage Threads" in await refusal(on.enforcer.slow_down(there, timedelta(seconds=5)))
 
@@ -236,7 +236,7 @@ async def test_who_cannot_be_reached_is_told_to_the_moderator() -> None:
         until = utc_now() + timedelta(minutes=1)
         master = on.at.server.add_role(on.at.guild, "master", above_bot=True)
         on.at.server.change_member(on.at.guild, on.at.ann, roles=[master])
-        assert "below the bot's" in await refusal(on.enforcer.time_out(on.here, on.ann, until))
+        assert "a higher role" in await refusal(on.enforcer.time_out(on.here, on.ann, until))
         on.at.ann.blocks_bot = True
         assert "blocked" in await refusal(on.enforcer.flag(on.here, on.message, on=True))
         on.at.channel.hidden = True
