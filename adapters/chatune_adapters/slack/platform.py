@@ -103,7 +103,7 @@ class SlackPlatform:
         threads = Threads(self._store, self._now)
         async with self._web() as web, anyio.create_task_group() as tasks:
             await self._identify(web)
-            writer = Writer(web, self._known, stream=self._settings.stream)
+            writer = Writer(web, self._known, self._settings)
             drafts = Drafts(writer, self._settings.preview_every_s)
             receiver = Receiver(
                 self._settings,
@@ -111,6 +111,7 @@ class SlackPlatform:
                 web,
                 threads,
                 self._known,
+                writer.running,
                 self._now,
                 tasks,
             )

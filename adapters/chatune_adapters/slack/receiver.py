@@ -6,7 +6,7 @@ answered with a request to try again.
 """
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -29,8 +29,17 @@ from chatune_adapters.slack.threads import Threads
 from chatune_adapters.slack.via import read_via
 from chatune_adapters.slack.web import Web
 from chatune_core.errors import RetryLater
+from chatune_core.fitting import STOP
 from chatune_core.logs import without_text
-from chatune_core.messages import BotRemoved, ConversationId, EventKey, Inbound, MessageDeleted
+from chatune_core.messages import (
+    BotRemoved,
+    CommandInvoked,
+    ConversationId,
+    EventKey,
+    Inbound,
+    MessageDeleted,
+    UserId,
+)
 from chatune_core.ports import Intake
 
 logger = logging.getLogger(__name__)
@@ -67,11 +76,13 @@ class Receiver:
         web: Web,
         threads: Threads,
         known: Recent[EventKey, bool],
+        running: Callable[[Place, UserId], Sequence[ConversationId]],
         now: Callable[[], datetime],
         tasks: TaskGroup,
     ) -> None:
         self._settings, self._intake, self._web = settings, intake, web
         self._threads, self._known, self._now, self._tasks = threads, known, now, tasks
+        self._running = running
         self._names = Names(web)
         self._turns: dict[Place, _Turn] = {}
         self._kinds: Mapping[str, Callable[[Json], Awaitable[Ack]]] = {
@@ -155,12 +166,36 @@ class Receiver:
         await self._web.workspaces.remove(team)
 
     async def _slash(self, body: Json) -> Ack:
+        command = interactions.slash_command(body, self._now())
+        if command.key in self._known:
+            return _FINE
         try:
-            await self._store(interactions.slash_command(body, self._now()))
+            for each in self._meant(command):
+                await self._store(each)
         except RetryLater as error:
             logger.warning("a command could not be stored: %s", error)
             return Ack(body={"response_type": "ephemeral", "text": AGAIN})
         return _FINE
+
+    def _meant(self, command: CommandInvoked) -> list[CommandInvoked]:
+        """Return the command where it is meant: to stop reaches the threads of one's own answers.
+
+        Slack offers no commands in threads, where answers in channels are.
+        """
+        if command.name != STOP.action:
+            return [command]
+        running = self._running(place_of(command.conversation), command.user)
+        if not running:
+            return [command]
+        self._known.put(command.key, True)  # were it told again, other answers might be running
+        return [
+            replace(
+                command,
+                key=EventKey(f"{command.key}.{place_of(conversation).thread}"),
+                conversation=conversation,
+            )
+            for conversation in running
+        ]
 
     async def _message_shortcut(self, body: Json) -> Ack:
         on_message = {one.name for one in self._intake.commands if one.on_message}

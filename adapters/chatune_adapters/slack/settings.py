@@ -28,6 +28,7 @@ class SlackSettings:
         removes: whether messages are to be removed there, which takes the moderator's token.
         rotates_tokens: whether tokens of workspaces that install the app shall expire and be renewed;
             Slack does not let an app go back.
+        offer_to_stop_after_s: once a native stream runs for so long, who asked is shown a button.
         preview_every_s: the least time between two previews of an answer.
         call_timeout_s: how long one call of the Web API may take.
         ping_every_s: between two pings on a socket.
@@ -56,6 +57,7 @@ class SlackSettings:
     channels: tuple[str, ...] = ()
     removes: bool = False
     rotates_tokens: bool = False
+    offer_to_stop_after_s: float = 5.0
     preview_every_s: float = 1.0
     call_timeout_s: float = 5.0
     ping_every_s: float = 10.0

@@ -1,6 +1,7 @@
 """Previews: Slack's native streams in threads, post-and-edit elsewhere and where they fail.
 
-Slack offers no buttons in a stream that runs; there `/stop` as a message or command stops it.
+A block in a stream stays in the message, and Slack's own stop button tells only apps of its choice.
+So the person who asked is shown a button beside a stream that takes long, for them alone.
 """
 
 import logging
@@ -17,18 +18,22 @@ from chatune_adapters.slack.limits import POST
 from chatune_adapters.slack.lookup import metadata
 from chatune_adapters.slack.memory import Recent, doubt
 from chatune_adapters.slack.mrkdwn import harmless
+from chatune_adapters.slack.settings import SlackSettings
 from chatune_adapters.slack.web import Answer, Web
 from chatune_core.errors import RetryLater
+from chatune_core.fitting import STOP
 from chatune_core.messages import (
     ActionTaken,
     ConversationId,
     EventKey,
     Inbound,
     MessageReceived,
+    UserId,
 )
 
 logger = logging.getLogger(__name__)
 STREAM_AT_MOST = 11_000
+STILL_WRITING = "I am still writing; this stops me."
 _LINES = 10_000
 _OVERDUE_S = 60.0  # an answer that takes longer to arrive does not hold up previews
 _TURN = timedelta(milliseconds=200)
@@ -37,36 +42,59 @@ DEAD_STREAM = "message_not_in_streaming_state"
 
 @dataclass(slots=True)
 class Draft:
-    """A preview that is shown. `sent` is what a running stream has been given so far."""
+    """A preview that is shown. `sent` is what a running stream has been given so far.
+
+    From `offer_at` on `user` is to be offered to stop it; None if that was done or is not needed.
+    """
 
     place: Place
     ts: str
     streaming: bool = False
     sent: str = ""
+    user: str = ""
+    offer_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Answering:
+    """Whose answer is being made; `until` it holds up the previews of later ones."""
+
+    user: UserId
+    until: float
 
 
 class Writer:
     """Fulfils `DraftWriter`. `known` says of which events it is certain what is shown."""
 
-    def __init__(self, web: Web, known: Recent[EventKey, bool], *, stream: bool) -> None:
-        self._web, self._known, self._stream = web, known, stream
+    def __init__(self, web: Web, known: Recent[EventKey, bool], settings: SlackSettings) -> None:
+        self._web, self._known, self._settings = web, known, settings
         self._refused: Recent[tuple[str, str], bool] = Recent(1_000)
         self._streams: Recent[str, EventKey] = Recent(10_000)
         self._uncertain: dict[EventKey, Place] = {}
-        self._answering: dict[ConversationId, dict[EventKey, float]] = {}
+        self._answering: dict[ConversationId, dict[EventKey, _Answering]] = {}
         self._statusless: Recent[str, bool] = Recent(1_000)
 
     def announce(self, event: Inbound) -> None:
         """Be told that the answer to `event` is being made."""
         line = self._answering.setdefault(event.conversation, {})
-        line.setdefault(event.key, time.monotonic() + _OVERDUE_S)
+        line.setdefault(event.key, _Answering(event.user, time.monotonic() + _OVERDUE_S))
         if len(self._answering) > _LINES:
             self._answering.pop(next(iter(self._answering)))
+
+    def running(self, place: Place, user: UserId) -> list[ConversationId]:
+        """Return where in a channel, its threads included, an answer to `user` is being made."""
+        channel = Place(place.team, place.channel).conversation
+        return [
+            conversation
+            for conversation, line in self._answering.items()
+            if f"{conversation}:".startswith(f"{channel}:")
+            and any(answering.user == user for answering in line.values())
+        ]
 
     def _is_next(self, event: Inbound) -> bool:
         """Return whether every earlier answer of the conversation is there: previews keep order."""
         line, now = self._answering.get(event.conversation, {}), time.monotonic()
-        return all(until < now for key, until in _before(line, event.key))
+        return all(answering.until < now for answering in _before(line, event.key))
 
     async def begin(self, event: Inbound, text: str) -> Draft | None:
         """See DraftWriter.begin. Answers that may be private are not previewed in channels."""
@@ -97,6 +125,7 @@ class Writer:
                 await self.edit(draft.place, draft.ts, blocks.preview(healed(text)))
             elif text.startswith(draft.sent) and len(text) <= STREAM_AT_MOST:
                 await self._append(draft, text)
+                await self._offer_to_stop(draft)
         except ApiRefused as error:
             if error.code != DEAD_STREAM:
                 raise _no_preview(error) from error
@@ -165,7 +194,12 @@ class Writer:
 
     def _may_stream(self, place: Place, text: str) -> bool:
         refused = (place.team, place.channel) in self._refused
-        return self._stream and bool(place.thread) and not refused and len(text) <= STREAM_AT_MOST
+        return (
+            self._settings.stream
+            and bool(place.thread)
+            and not refused
+            and len(text) <= STREAM_AT_MOST
+        )
 
     async def _start(self, place: Place, event: Inbound, text: str) -> Draft:
         self._uncertain[event.key] = place  # until Slack says what has become of it
@@ -176,7 +210,8 @@ class Writer:
             raise
         self._uncertain.pop(event.key)
         self._streams.put(answer["ts"], event.key)
-        return Draft(place, answer["ts"], True, text)
+        offer_at = time.monotonic() + self._settings.offer_to_stop_after_s
+        return Draft(place, answer["ts"], True, text, slack_user(event.user), offer_at)
 
     async def _started(self, place: Place, event: Inbound, text: str) -> Answer:
         return await self._web.call(
@@ -188,6 +223,25 @@ class Writer:
             recipient_user_id=slack_user(event.user),
             markdown_text=harmless(text),
         )
+
+    async def _offer_to_stop(self, draft: Draft) -> None:
+        """Show a button to the person who asked; at most once, and it does not matter if not."""
+        if draft.offer_at is None or time.monotonic() < draft.offer_at:
+            return
+        draft.offer_at = None
+        body = blocks.bodies(STILL_WRITING, (STOP,))[0]
+        try:
+            await self._web.call(
+                draft.place.team,
+                "chat.postEphemeral",
+                channel=draft.place.channel,
+                user=draft.user,
+                thread_ts=draft.place.thread,
+                text=body.text,
+                blocks=list(body.blocks),
+            )
+        except (ApiRefused, RetryLater) as error:
+            logger.info("no button is offered: %s", error)
 
     async def _post(self, place: Place, event: Inbound, text: str) -> Draft:
         body = blocks.preview(healed(text))
@@ -228,8 +282,8 @@ def _no_preview(error: ApiRefused) -> RetryLater:
     return RetryLater(str(error), timedelta(seconds=30))
 
 
-def _before(line: Mapping[EventKey, float], event: EventKey) -> Iterator[tuple[EventKey, float]]:
-    for key, until in line.items():
+def _before(line: Mapping[EventKey, _Answering], event: EventKey) -> Iterator[_Answering]:
+    for key, answering in line.items():
         if key == event:
             return
-        yield key, until
+        yield answering
