@@ -64,6 +64,14 @@ class CatchUp:
 
         return read
 
+    def completed(self, message: Payload) -> Work:
+        """Return the work that takes in a message of a server that came without its member."""
+
+        async def take() -> None:
+            await self._take({**message, "member": await self._member(message, {})})
+
+        return take
+
     async def _member(self, message: Payload, known: dict[str, Payload]) -> Payload:
         author = message["author"]["id"]
         if author not in known:

@@ -150,8 +150,12 @@ class Feed:
         if self._posts is None or not self._posts.watched(data):
             return
         posted = self._posts.posted(data)
-        if posted.at > self._now() - _NEWS:
+        if posted.at <= self._now() - _NEWS:
+            return
+        if data.get("member"):
             self._put(posted)
+        else:
+            self.lanes.put(posted.conversation, posted.at, self._catch_up.completed(data))
 
     def _deleted(self, data: Payload) -> None:
         self._put(inbound.deleted(data, data["id"], self._now()))

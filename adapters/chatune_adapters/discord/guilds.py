@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
+from chatune_adapters.discord.ids import shard_of
 from chatune_core.ports import KeyValues
 
 _GUILD = "discord:guild:"
-_COUNTER_BITS = 22
 
 
 class KnownGuilds:
@@ -32,5 +32,5 @@ class KnownGuilds:
 
     def left(self, shard: int, shards: int, present: Iterable[str]) -> list[str]:
         """Return the servers of `shard` that the bot was in and that are not `present` now."""
-        here = {guild for guild in self._known if (int(guild) >> _COUNTER_BITS) % shards == shard}
+        here = {guild for guild in self._known if shard_of(guild, shards) == shard}
         return sorted(here.difference(present))

@@ -18,6 +18,8 @@ UNKNOWN = UserId("discord:unknown")
 _EPOCH = datetime(2015, 1, 1, tzinfo=UTC)
 _DIRECT = "@me"
 _NONCE_CHARS = 25
+_COUNTER_BITS = 22
+_LINES_APART_MS = 600_000
 
 
 def conversation_id(guild: str | None, channel: str) -> ConversationId:
@@ -70,6 +72,11 @@ def workspace_id(guild: str) -> WorkspaceId:
     return WorkspaceId(f"{PLATFORM}:{guild}")
 
 
+def shard_of(guild: str, shards: int) -> int:
+    """Return which of `shards` tells of a Discord server."""
+    return (int(guild) >> _COUNTER_BITS) % shards
+
+
 def user_id(user: str) -> UserId:
     """Return the id of a person."""
     return UserId(f"{PLATFORM}:{user}")
@@ -101,12 +108,12 @@ def since_in(key: str) -> str:
 
 def time_of(snowflake: str | int) -> datetime:
     """Return when Discord made `snowflake`."""
-    return _EPOCH + timedelta(milliseconds=int(snowflake) >> 22)
+    return _EPOCH + timedelta(milliseconds=int(snowflake) >> _COUNTER_BITS)
 
 
 def snowflake_at(at: datetime) -> int:
     """Return the least snowflake of the moment `at`."""
-    return max(0, (at - _EPOCH) // timedelta(milliseconds=1)) << 22
+    return max(0, (at - _EPOCH) // timedelta(milliseconds=1)) << _COUNTER_BITS
 
 
 def nonce_of(answers: EventKey, part: int, again: int = 0) -> str:
@@ -117,6 +124,16 @@ def nonce_of(answers: EventKey, part: int, again: int = 0) -> str:
     told = f"{answers}{part}" + (f"again{again}" if again else "")
     digest = hashlib.sha256(told.encode()).digest()
     return base64.urlsafe_b64encode(digest).decode()[:_NONCE_CHARS]
+
+
+def unreached_key(reply: EventKey, user: UserId) -> EventKey:
+    """Return the key of the line that says that `user` takes no direct message.
+
+    All replies to what happened within ten minutes have the same: one line is enough.
+    """
+    happened_ms = int(since_in(reply) or 0) >> _COUNTER_BITS
+    begun = (happened_ms - happened_ms % _LINES_APART_MS) << _COUNTER_BITS
+    return EventKey(f"{user}:unreached:{begun}")
 
 
 def custom_id(button: Button) -> str:

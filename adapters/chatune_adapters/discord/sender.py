@@ -33,6 +33,7 @@ from chatune_adapters.discord.ids import (
     message_key,
     nonce_of,
     snowflake_in,
+    unreached_key,
 )
 from chatune_adapters.discord.outlets import (
     Body,
@@ -305,9 +306,11 @@ class DiscordSender:
             anew = replace(reply, replaces=None)
             return anew, await self._ways.of(anew, via, reference)
         if reply.private and error.code in CANNOT_SEND_TO_USER:
-            told = _UNREACHED if is_aside(reply.conversation) else _NO_DIRECT
-            text = told.format(person=reply.user.rpartition(":")[2])
-            line = replace(reply, text=text, buttons=(), files=())
+            line = replace(reply, text=_NO_DIRECT, buttons=(), files=())
+            if is_aside(reply.conversation):
+                key = unreached_key(reply.answers, reply.user)
+                text = _UNREACHED.format(person=reply.user.rpartition(":")[2])
+                line = replace(line, answers=key, text=text)
             return line, ChannelOutlet(self._rest, channel_of(reply.conversation), reference)
         if delivery is not None and isinstance(delivery.outlet, TokenOutlet) and gone:
             return reply, await self._ways.of(reply, None, reference)

@@ -13,7 +13,7 @@ from adapters.discord.rig import (
     reply_to,
     running,
 )
-from chatune_adapters.discord.ids import aside_of, since_in
+from chatune_adapters.discord.ids import aside_of, since_in, unreached_key
 from chatune_adapters.discord.sender import DiscordSender
 from chatune_adapters.testing.discord import Message, faults
 from chatune_core.errors import DeliveryRefused, RetryLater
@@ -207,6 +207,26 @@ async def test_who_takes_no_direct_message_reads_one_line_in_the_channel_without
         assert f"<@{at.ann.id}>" in shown.content
         assert "rules" not in shown.content
         assert (shown.custom_ids, at.shown(at.server.dm_with(at.ann))) == ([], [])
+
+
+async def test_who_takes_no_direct_message_is_not_called_again_for_every_message() -> None:
+    async with place(nonce_lives=timedelta(0)) as at, running(at, RecordingIntake()) as platform:
+        at.ann.takes_dms = False
+        for _ in range(3):
+            keys = await platform.sender.deliver(warning(at, await said_badly(at), aside(at)))
+
+            [shown] = at.shown()
+            assert keys == [f"discord:{shown.id}"]
+
+
+def test_a_line_for_who_cannot_be_reached_is_enough_for_ten_minutes() -> None:
+    ann, minute = UserId("discord:1"), 60_000 << 22
+    keys = [
+        unreached_key(EventKey(f"discord:posted:{minute * at}:warning"), ann) for at in (20, 29, 30)
+    ]
+
+    assert keys[0] == keys[1] != keys[2]
+    assert since_in(keys[0]) == str(minute * 20)
 
 
 async def test_a_direct_message_that_discord_does_not_even_open_is_a_line_too() -> None:

@@ -78,6 +78,27 @@ async def test_a_name_is_the_nick_else_the_global_name() -> None:
             assert as_post(await intake.next()).name == "Ann"
 
 
+async def test_a_post_that_comes_without_its_member_is_completed() -> None:
+    async with place() as at:
+        gardener = at.server.add_role(at.guild, "gardener")
+        at.server.change_member(at.guild, at.ann, nick="Rosie", roles=[gardener])
+        intake = watching(at)
+        async with running(at, intake, moderates=True):
+            said = await at.server.say(at.ann, at.channel, "first")
+            bare = {
+                "id": str(said.id - 1),
+                "channel_id": str(at.channel.id),
+                "guild_id": str(at.guild.id),
+                "author": {"id": str(at.ann.id), "username": "ann"},
+                "content": "second",
+            }
+            await dispatched(at, "MESSAGE_CREATE", bare)
+            await intake.until(3)
+
+            second = next(post for post in posts(intake) if post.text == "second")
+            assert (second.name, second.roles) == ("Rosie", (f"discord:{gardener.id}",))
+
+
 async def test_nothing_is_taken_in_where_nobody_watches_nor_of_bots_and_webhooks() -> None:
     async with place() as at:
         other = at.server.add_channel(at.guild, "tulips")
@@ -168,7 +189,7 @@ async def test_forwards_and_polls_are_read_too() -> None:
         async with running(at, intake, moderates=True):
             said = await at.server.say(at.ann, at.channel, "first")
             shown = {
-                "id": str(said.id + 1),
+                "id": str(said.id - 1),
                 "channel_id": str(at.channel.id),
                 "guild_id": str(at.guild.id),
                 "author": {"id": str(at.ann.id), "username": "ann"},
