@@ -3,7 +3,7 @@
 import os
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from anyio import to_thread
 
 from chatune_bots.attended import AttendedGenerator, AttendedLedger
 from chatune_bots.home import Home
+from chatune_bots.moderation_desk import ModerationDesk
 from chatune_bots.settings import LocalModel, RemoteModel, Settings
 from chatune_core.bots import Bot
 from chatune_core.messages import Inbound
@@ -36,6 +37,7 @@ class Parts:
     generators: Mapping[str, Generator]
     bot: Bot
     moderation: Moderation | None = None
+    desk: ModerationDesk = field(default_factory=ModerationDesk)
 
     def runtime(
         self,
@@ -57,6 +59,8 @@ class Parts:
             settings=self.settings.for_core(),
             now=utc_now,
             moderation=self.moderation,
+            parts=self.desk.parts,
+            watcher=self.desk.watcher,
         )
 
 

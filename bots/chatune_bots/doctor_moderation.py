@@ -6,6 +6,7 @@ from chatune_bots.configuration import Configuration
 from chatune_bots.home import Home
 from chatune_bots.moderation import open_moderation
 from chatune_bots.moderation_settings import GuardSection, NoClassifier
+from chatune_bots.moderation_watching import watching
 from chatune_bots.start import settings_folder
 from chatune_core.moderation.moderator import Failing
 from chatune_core.moderation.verdicts import Role
@@ -17,12 +18,13 @@ async def moderation(configuration: Configuration, home: Home) -> str:
     A guard model is looked at with the other models, so here only the rules beside it are.
 
     Raises:
-        ConfigurationError: a list or the model cannot be used.
+        ConfigurationError: a list, the model or what is said of watched places cannot be used.
         RetryLater: the service does not answer.
     """
     section = configuration.settings.moderation
     if section.mode == "off":
         return "off; nothing is looked at"
+    watched = len([each for each in watching(section).places.values() if each is not None])
     alone = section
     if isinstance(section.classifier, GuardSection):
         alone = section.model_copy(update={"classifier": NoClassifier(kind="none")})
@@ -38,4 +40,5 @@ async def moderation(configuration: Configuration, home: Home) -> str:
     missing = "; the embedded classifier is not installed (`make setup` does that)" * bool(
         opened.lines
     )
-    return f"{section.mode}; {judge}{missing}"
+    watches = f"; watches {watched} place{'s' * (watched > 1)}" * bool(watched)
+    return f"{section.mode}; {judge}{missing}{watches}"

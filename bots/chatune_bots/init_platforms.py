@@ -13,6 +13,7 @@ from chatune_adapters.slack.manifest import manifest_text
 from chatune_adapters.slack.settings import APPS_PAGE
 from chatune_bots.compose import Parts, stores_in_memory
 from chatune_bots.home import Home
+from chatune_bots.moderation_watching import watched_platforms
 from chatune_bots.platforms import slack_options
 from chatune_bots.settings import Settings
 from chatune_bots.start import Start, start
@@ -42,7 +43,9 @@ def _init_discord(home: Home, folder: Path) -> None:
     settings = start(home, folder, None).settings
     token = settings.discord.token
     adapter = DiscordSettings(
-        token.get_secret_value() if token else "", message_content=settings.discord.message_content
+        token.get_secret_value() if token else "",
+        message_content=settings.discord.message_content,
+        moderates="discord" in watched_platforms(settings.moderation),
     )
     lines = [
         f"1. Open {adapter.portal_url}, New Application; then Bot, Reset Token, and copy it.",
@@ -76,7 +79,7 @@ def _init_slack(home: Home, folder: Path, bot_file: Path | None) -> None:
         InvalidInput: a manifest that is different lies there already.
     """
     begun = start(home, folder, bot_file)
-    adapter = slack_options(begun.settings.slack)
+    adapter = slack_options(begun.settings)
     if not adapter.listen and not adapter.app_token:
         # Socket Mode needs no address, so that is what a newcomer gets.
         adapter = replace(adapter, app_token="xapp-")

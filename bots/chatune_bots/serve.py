@@ -23,6 +23,7 @@ from chatune_bots.health import serve_health
 from chatune_bots.home import Home
 from chatune_bots.lock import held
 from chatune_bots.moderation import open_moderation
+from chatune_bots.moderation_desk import moderation_desk
 from chatune_bots.person import terminal_platform, terminal_user
 from chatune_bots.platforms import open_platforms
 from chatune_bots.retention import forget_by_age
@@ -67,7 +68,8 @@ async def _serve(begun: Start) -> None:
                 await moderation.prepare()
                 kept = watched(stores, lambda event, why: _say(why))
                 moderator = moderation.moderator
-                parts = Parts(settings, kept, models.generators, begun.bot, moderator)
+                desk = moderation_desk(settings.moderation, moderator, kept, platforms, utc_now)
+                parts = Parts(settings, kept, models.generators, begun.bot, moderator, desk)
                 senders: dict[str, Sender] = {each.name: each.sender for each in platforms}
                 if console in names:
                     senders[console] = PipeSender(sys.stdout, SavedFiles(home.files))
