@@ -131,8 +131,8 @@ class ChannelOutlet:
 class TokenOutlet:
     """What an interaction's token shows: its deferred answer first, then follow-ups.
 
-    Filling in the deferred answer may be repeated; a follow-up whose outcome is unknown may be
-    shown twice, for Discord enforces no nonce there.
+    Filling in the deferred answer may be repeated; a follow-up whose outcome is unknown is posted
+    once more, for Discord enforces no nonce there: look for it in the channel first.
     """
 
     def __init__(self, rest: Rest, via: Via, *, hidden: bool, source: str = "") -> None:

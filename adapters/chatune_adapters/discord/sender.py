@@ -1,7 +1,8 @@
 """The way out to Discord: one visible reply for each event, however often it is tried.
 
 A public reply is exact: posts carry an enforced nonce, and for an event that this process did not
-take in, or whose outcome is unknown, the channel is searched first. Discord's protocol cannot make
+take in, or whose outcome is unknown, the channel is searched first; follow-ups of a command, which
+carry none, are known by its interaction there. Discord's protocol cannot make
 two cases exact: a follow-up that one person alone sees, posted while the connection broke or the
 process was killed, may be shown twice; and so may a direct message in place of a private reply if
 the person's history there cannot be read.
@@ -234,11 +235,12 @@ class DiscordSender:
         if BEING_POSTED in in_the_way and not delivery.there:
             raise RetryLater("a later answer is just being posted", _MOMENT)
         looks = reply.answers not in self._taken or NOBODY_KNOWS in in_the_way
-        if looks and isinstance(delivery.outlet, ChannelOutlet):
+        if looks and not delivery.outlet.hidden:
             found = await self._look(reply, delivery.outlet, via, by_text=not _has_its_turn(reply))
             if len(found.parts) > len(delivery.there):
                 delivery.there = found.parts
-            in_the_way = found.unfinished
+            if isinstance(delivery.outlet, ChannelOutlet):
+                in_the_way = found.unfinished
         if not delivery.there and _has_its_turn(reply):
             # Shown before their turn: they come again, below this reply.
             place = ChannelOutlet(self._rest, channel_of(reply.conversation))
@@ -253,11 +255,14 @@ class DiscordSender:
     async def _look(
         self, reply: Reply, outlet: Outlet, via: Via | None, *, by_text: bool
     ) -> Earlier:
-        if not isinstance(outlet, ChannelOutlet):
+        if outlet.hidden:
             return Earlier([], [])
         bodies = [_body(part) for part in parts_of(reply)] if by_text else ()
-        sought = Sought(reply.answers, outlet.reference, via, bodies)
-        return await shown_earlier(self._rest, self.me, outlet.channel, sought)
+        channel, reference = channel_of(reply.conversation), ""
+        if isinstance(outlet, ChannelOutlet):
+            channel, reference = outlet.channel, outlet.reference
+        sought = Sought(reply.answers, reference, via, bodies)
+        return await shown_earlier(self._rest, self.me, channel, sought)
 
     async def _show(self, reply: Reply, delivery: _Delivery) -> None:
         for index, part in enumerate(parts_of(reply)):

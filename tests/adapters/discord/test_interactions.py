@@ -6,6 +6,7 @@ import pytest
 from adapters.discord.rig import Place, RecordingIntake, dispatched, place, reply_to, running
 from chatune_adapters.testing.discord import Callback, MessageFlag, faults
 from chatune_core.commands import Answered, bind, command_from
+from chatune_core.errors import RetryLater
 from chatune_core.forms import Field, Form
 from chatune_core.messages import (
     ActionTaken,
@@ -284,6 +285,36 @@ async def test_an_answer_grows_in_the_place_of_a_deferred_one() -> None:
             await platform.sender.deliver(reply_to(event, "so short"))
 
             assert [message.content for message in used.messages] == ["so short"]
+
+
+async def test_a_long_answer_to_a_command_is_shown_once_though_its_fate_is_unknown() -> None:
+    async with place() as at:
+        intake = gardening()
+        async with running(at, intake) as platform:
+            used = await at.server.slash(at.ann, at.channel, "shorten", {"text": "x"})
+            reply = reply_to(await intake.next(), "Hello! " * 500)
+            at.server.faults.add(faults.LoseAnswer(), on="POST /webhooks/{id}/{token}")
+            with pytest.raises(RetryLater):
+                await platform.sender.deliver(reply)
+            keys = await platform.sender.deliver(reply)
+
+        assert keys == [f"discord:{message.id}" for message in at.shown()]
+        assert used.messages == at.shown()
+        assert len(at.shown()) == 2
+
+
+async def test_a_long_answer_to_a_command_is_shown_once_though_the_process_is_killed() -> None:
+    async with place() as at:
+        intake = gardening()
+        async with running(at, intake) as platform:
+            await at.server.slash(at.ann, at.channel, "shorten", {"text": "x"})
+            reply = reply_to(await intake.next(), "Hello! " * 500)
+            before = await platform.sender.deliver(reply)
+        async with running(at, gardening()) as platform:
+            after = await platform.sender.deliver(reply)
+
+        assert after == before
+        assert len(at.shown()) == 2
 
 
 async def test_an_answer_after_the_token_has_expired_comes_as_a_message() -> None:
