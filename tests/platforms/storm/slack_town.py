@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+from chatune_adapters.slack.streaming import STILL_WRITING
 from chatune_adapters.testing.slack import Channel, Message, SlackServer, Timing, User, whole_storm
 from fakes.wire import until
 from platforms.storm.judge import Said, Shown
@@ -96,7 +97,7 @@ class SlackTown:
         ]
 
     def shown(self) -> list[Shown]:
-        """See Town.shown."""
+        """See Town.shown. A button that is offered beside a long stream is no reply."""
         return [
             Shown(
                 self._conversation(number, message),
@@ -106,7 +107,7 @@ class SlackTown:
             )
             for number, (_, channel) in enumerate(self._places)
             for message in self.server.messages(channel)
-            if message.user == self._team.bot_user_id
+            if message.user == self._team.bot_user_id and message.text != STILL_WRITING
         ]
 
     def _conversation(self, number: int, message: Message) -> str:
