@@ -16,7 +16,7 @@ from chatune_adapters.discord.rest import Rest
 from chatune_adapters.discord.settings import DiscordSettings
 from chatune_adapters.discord.taken import Taken
 from chatune_adapters.discord.threads import JoinedThreads
-from chatune_core.messages import Inbound
+from chatune_core.messages import Inbound, MessagePosted
 from chatune_core.ports import Intake, KeyValues
 
 logger = logging.getLogger(__name__)
@@ -123,7 +123,7 @@ class Feed:
             return
 
         async def store() -> None:
-            if await receive(event):
+            if await receive(event) and not isinstance(event, MessagePosted):
                 self._taken.add(event.key)
             if is_direct(event.conversation):
                 await self.direct.note(channel_of(event.conversation))

@@ -218,8 +218,7 @@ class DiscordSender:
         return delivery
 
     async def _begun(self, reply: Reply, via: Via | None, draft: Draft | None) -> _Delivery:
-        unfit = reply.replaces is not None or (reply.private and draft and not draft.outlet.hidden)
-        if draft is not None and unfit:
+        if draft is not None and not _fits(reply, draft):
             await taken_away(draft.outlet, draft.message)
             draft = None
         if reply.replaces is not None:
@@ -320,6 +319,11 @@ class DiscordSender:
         if delivery is not None and isinstance(delivery.outlet, TokenOutlet) and gone:
             return reply, await self._ways.of(reply, None, reference)
         raise error
+
+
+def _fits(reply: Reply, draft: Draft) -> bool:
+    """Return whether the reply may be shown where it grew."""
+    return reply.replaces is None and (draft.outlet.hidden or not reply.private)
 
 
 def _has_its_turn(reply: Reply) -> bool:
