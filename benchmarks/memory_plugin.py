@@ -44,7 +44,7 @@ class Plugin:
 
     def retrieve(self, user_id: str, query: str, k: int) -> list[str]:
         found = self._search.search(
-            UserId(user_id), query, k, today=self._today.get(user_id), in_private=True
+            UserId(user_id), query, k, today=self._today.get(user_id), allowed=lambda _: True
         )
         return [one.entry.id for one in found]
 

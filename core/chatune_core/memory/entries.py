@@ -14,7 +14,6 @@ class Entry:
     speaker: the name of who said it, where several speak; "" is the person.
     session: the talk of which it is one turn, "" for what stands alone. Turns of a session that
         follow one another give each other context.
-    private: it is not to be found where others read.
     """
 
     id: MemoryId
@@ -23,13 +22,8 @@ class Entry:
     at: datetime | None = None
     speaker: str = ""
     session: str = ""
-    private: bool = False
-    pinned: bool = False
 
 
 def entry_of(memory: Memory) -> Entry:
-    """Return a memory as an entry."""
-    return Entry(
-        memory.id, memory.text, memory.kind, memory.valid_from,
-        private=memory.private, pinned=memory.pinned,
-    )  # fmt: skip
+    """Return a memory as an entry; whether it may be used somewhere is asked of the memory."""
+    return Entry(memory.id, memory.text, memory.kind, memory.valid_from)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,10 @@ LIKING = 0.1
 """What a preference has ahead where no fact is asked for."""
 OTHERS_EVERY = 5
 """Where preferences go first, every fifth place is kept for the best of what is none."""
+
+
+Allowed = Callable[[MemoryId], bool]
+"""Whether an entry may be used in the place where the question is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,29 +136,31 @@ class PersonIndex:
             self._vectors.set(self._numbers[key], vector)
 
     def search(
-        self, question: Question, vector: Vector | None, most: int, *, in_private: bool
+        self, question: Question, vector: Vector | None, most: int, allowed: Allowed
     ) -> list[Found]:
         """Return the entries that answer best, best first, `most` of them; the same for the same.
 
         Args:
             question: read with the speakers of this index.
             vector: the unit vector of `question.to_encode`, None where no model is at hand.
-            in_private: nobody else reads the answer; otherwise private entries are not found.
+            allowed: whether an entry may be used where this is asked; the others are not found.
         """
         if not self._entries or most < 1:
             return []
         columns = self._table()
         scores = self._scores(question, vector, columns)
-        if not in_private:
-            scores = np.where(columns.private, -np.inf, scores)
         order = np.argsort(-scores, kind="stable")
-        order = order[: np.count_nonzero(scores > -np.inf)]
-        if not question.recalls:
-            return self._found(_with_others_between(order, scores, columns.liking, most), scores)
-        return self._found(order[:most].tolist(), scores)
-
-    def _found(self, numbers: Iterable[int], scores: NDArray[np.float32]) -> list[Found]:
+        if question.recalls:
+            numbers = self._first(order, most, allowed)
+        else:
+            liked = self._first(order[columns.liking[order]], most, allowed)
+            others = self._first(order[~columns.liking[order]], most, allowed)
+            numbers = _with_others_between(liked, others, scores, most)
         return [Found(self._entries[i], float(scores[i])) for i in numbers]
+
+    def _first(self, order: NDArray[np.intp], most: int, allowed: Allowed) -> list[int]:
+        numbers = order.tolist()
+        return list(islice((i for i in numbers if allowed(self._entries[i].id)), most))
 
     def _scores(
         self, question: Question, vector: Vector | None, columns: _Columns
@@ -193,7 +200,6 @@ class _Columns:
     """What is asked of every entry, each of shape (N,)."""
 
     follows: NDArray[np.bool_]
-    private: NDArray[np.bool_]
     liking: NDArray[np.bool_]
     day: NDArray[np.int64]
     speaker: NDArray[np.object_]
@@ -203,7 +209,6 @@ class _Columns:
         pairs = zip(entries[1:], entries, strict=False)
         return cls(
             follows=np.array([False, *(_follows(entry, before) for entry, before in pairs)]),
-            private=np.array([entry.private for entry in entries]),
             liking=np.array([entry.kind is not Kind.FACT for entry in entries]),
             day=np.array([entry.at.toordinal() if entry.at else 0 for entry in entries]),
             speaker=np.array([entry.speaker for entry in entries], dtype=object),
@@ -225,19 +230,18 @@ def _with_neighbours(
 
 
 def _with_others_between(
-    order: NDArray[np.intp], scores: NDArray[np.float32], liking: NDArray[np.bool_], most: int
+    liked: Sequence[int], others: Sequence[int], scores: NDArray[np.float32], most: int
 ) -> list[int]:
-    """Return the first `most` of `order`, with of any `OTHERS_EVERY` at least one no preference."""
-    liked = deque(order[liking[order]][:most].tolist())
-    others = deque(order[~liking[order]][:most].tolist())
+    """Return the best of both, with of any `OTHERS_EVERY` in a row at least one of `others`."""
+    preferences, rest = deque(liked), deque(others)
     chosen: list[int] = []
     in_a_row = 0
-    while len(chosen) < most and (liked or others):
+    while len(chosen) < most and (preferences or rest):
         due = in_a_row == OTHERS_EVERY - 1
-        if others and (due or not liked or scores[others[0]] > scores[liked[0]]):
-            chosen.append(others.popleft())
+        if rest and (due or not preferences or scores[rest[0]] > scores[preferences[0]]):
+            chosen.append(rest.popleft())
             in_a_row = 0
         else:
-            chosen.append(liked.popleft())
+            chosen.append(preferences.popleft())
             in_a_row += 1
     return chosen

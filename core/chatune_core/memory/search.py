@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from chatune_core.memory.dense import Vector
 from chatune_core.memory.entries import Entry
-from chatune_core.memory.index import Found, PersonIndex
+from chatune_core.memory.index import Allowed, Found, PersonIndex
 from chatune_core.memory.questions import read_question
 from chatune_core.memory.values import MemoryId
 from chatune_core.messages import UserId
@@ -121,13 +121,14 @@ class MemorySearch:
         return vectors
 
     def search(
-        self, user: UserId, text: str, most: int, *, today: date | None, in_private: bool
+        self, user: UserId, text: str, most: int, *, today: date | None, allowed: Allowed
     ) -> list[Found]:
         """Return what bears most on `text` among the entries loaded for `user`, best first.
 
         Args:
             today: the day it is asked, for "last week"; without it no time is read.
-            in_private: nobody else reads the answer; otherwise private entries are not found.
+            allowed: whether an entry may be used where this is asked, asked of the best until
+                there are enough; the others are not found.
         """
         index = self._indexes.get(user)
         if index is None or not len(index):
@@ -135,7 +136,7 @@ class MemorySearch:
         self._indexes.move_to_end(user)
         question = read_question(text, index.speakers, today)
         vector = None if self._encoder is None else self._encoder.vectors([question.to_encode])[0]
-        return index.search(question, vector, most, in_private=in_private)
+        return index.search(question, vector, most, allowed)
 
     def _keep(self, user: UserId, index: PersonIndex) -> None:
         self._indexes[user] = index

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatune_core.memory.entries import Entry, entry_of
+from chatune_core.memory.index import Allowed
 from chatune_core.memory.search import Encoder, MemorySearch
 from chatune_core.memory.values import Kind, Memory, MemoryId
 from chatune_core.messages import ConversationId, EventKey, UserId
@@ -26,9 +27,8 @@ def entry(
     *,
     speaker: str = "",
     session: str = "",
-    private: bool = False,
 ) -> Entry:
-    return Entry(MemoryId(key), text, kind, at, speaker, session, private)
+    return Entry(MemoryId(key), text, kind, at, speaker, session)
 
 
 def search_over(
@@ -41,10 +41,18 @@ def search_over(
     return search
 
 
+def anywhere(_: MemoryId) -> bool:
+    return True
+
+
 def ids(
-    search: MemorySearch, text: str, user: UserId = ADA, most: int = 5, in_private: bool = True
+    search: MemorySearch,
+    text: str,
+    user: UserId = ADA,
+    most: int = 5,
+    allowed: Allowed = anywhere,
 ) -> list[str]:
-    found = search.search(user, text, most, today=TODAY, in_private=in_private)
+    found = search.search(user, text, most, today=TODAY, allowed=allowed)
     return [one.entry.id for one in found]
 
 
@@ -73,17 +81,16 @@ def test_nobody_finds_what_another_person_said() -> None:
     assert ids(search, "Where do I live?", UserId("console:eve")) == []
 
 
-def test_what_was_said_in_private_is_not_found_where_others_read() -> None:
-    search = search_over(ADA, [*FACTS, entry("secret", "I live in fear of moths.", private=True)])
+@pytest.mark.parametrize("text", ["Where do I live?", "A flat for me, please!"])
+def test_what_may_not_be_used_here_is_not_found_here(text: str) -> None:
+    secret = [entry(f"secret{i}", "I live in fear of moths.") for i in range(9)]
+    search = search_over(ADA, [*secret, *FACTS])
 
-    assert "secret" in ids(search, "Where do I live?")
-    assert "secret" not in ids(search, "Where do I live?", in_private=False)
+    found = ids(search, text, allowed=lambda key: not key.startswith("secret"))
 
-
-def test_where_all_is_private_nothing_is_found_in_public() -> None:
-    search = search_over(ADA, [entry("secret", "I fear moths.", private=True)])
-
-    assert ids(search, "What do I fear?", in_private=False) == []
+    assert sorted(found) == ["home", "job", "pet"]
+    assert ids(search, text, allowed=lambda _: False) == []
+    assert len(ids(search, text)) == 5
 
 
 def test_a_wish_finds_preferences_first_and_still_a_fact() -> None:
@@ -130,7 +137,7 @@ def test_what_stands_alone_gets_no_context_from_what_is_beside_it() -> None:
 
     scores = {
         str(one.entry.id): one.score
-        for one in search.search(ADA, "What is my instrument?", 5, today=TODAY, in_private=True)
+        for one in search.search(ADA, "What is my instrument?", 5, today=TODAY, allowed=anywhere)
     }
 
     assert scores["says"] == 0 < scores["asks"]
@@ -267,7 +274,9 @@ def test_forgetting_is_as_if_it_had_never_been_said(said: list[str], data: st.Da
     for number in gone:
         forgot.forget(ADA, MemoryId(str(number)))
 
-    found = [one.search(ADA, question, 20, today=TODAY, in_private=True) for one in (forgot, never)]
+    found = [
+        one.search(ADA, question, 20, today=TODAY, allowed=anywhere) for one in (forgot, never)
+    ]
     assert [f.entry.id for f in found[0]] == [f.entry.id for f in found[1]]
     assert [f.score for f in found[0]] == pytest.approx([f.score for f in found[1]], abs=1e-5)
 
@@ -299,13 +308,11 @@ def test_adding_one_by_one_is_the_same_as_loading_all(said: list[str], question:
     assert ids(grown, question) == ids(whole, question)
 
 
-def test_a_memory_becomes_an_entry_that_keeps_who_may_read_it() -> None:
+def test_a_memory_becomes_an_entry_of_the_time_since_when_it_is_so() -> None:
     at = datetime(2026, 3, 1, tzinfo=UTC)
     memory = Memory(
         MemoryId("m"), ADA, "I am vegan.", Kind.PREFERENCE, EventKey("e"), at, at,
-        ConversationId("c"), private=True, pinned=True,
+        ConversationId("c"),
     )  # fmt: skip
 
-    assert entry_of(memory) == Entry(
-        MemoryId("m"), "I am vegan.", Kind.PREFERENCE, at, private=True, pinned=True
-    )
+    assert entry_of(memory) == Entry(MemoryId("m"), "I am vegan.", Kind.PREFERENCE, at)
