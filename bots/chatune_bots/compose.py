@@ -46,6 +46,10 @@ class Parts:
         files: Mapping[str, Files] | None = None,
     ) -> Runtime:
         """Return a runtime over these parts; senders and stores of attachments by platform."""
+        # Commands that answer nobody, which use this module too, need not wait for it.
+        from chatune_bots.memory import open_memory
+
+        remembering = open_memory(self.settings.memory, self.stores, utc_now)
         return Runtime(
             inbox=self.stores.inbox,
             ledger=self.stores.ledger,
@@ -59,8 +63,9 @@ class Parts:
             settings=self.settings.for_core(),
             now=utc_now,
             moderation=self.moderation,
-            parts=self.desk.parts,
+            parts=[*self.desk.parts, *remembering.parts],
             watcher=self.desk.watcher,
+            memory=remembering.memory,
         )
 
 

@@ -15,6 +15,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from chatune_bots.memory_settings import MemorySection
 from chatune_bots.moderation_settings import GuardSection, ModerationSection
 from chatune_core.errors import ConfigurationError
 from chatune_core.generation.requests import Sampling
@@ -218,6 +219,7 @@ class Settings(BaseSettings):
     storage: StorageSettings = StorageSettings()
     limits: LimitSettings = LimitSettings()
     moderation: ModerationSection = ModerationSection()
+    memory: MemorySection = MemorySection()
     training: TrainingSettings = TrainingSettings()
     serve: ServeSettings = ServeSettings()
     discord: DiscordSection = DiscordSection()

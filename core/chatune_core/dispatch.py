@@ -7,6 +7,7 @@ from chatune_core.bots import ActionHandler, Bot, Context, FormHandler
 from chatune_core.commands import Answer, Answered, Command, CommandTable, bind, command_from
 from chatune_core.errors import GenerationFailed, InvalidInput
 from chatune_core.forms import Form, read_form
+from chatune_core.memory.ports import Remembering
 from chatune_core.messages import (
     ActionTaken,
     Attachment,
@@ -25,7 +26,14 @@ from chatune_core.messages import (
     Reply,
     Turn,
 )
-from chatune_core.outcomes import Effect, MessageErased, Outcome, TurnReplaced, WorkspaceErased
+from chatune_core.outcomes import (
+    Effect,
+    MemoriesUnlearned,
+    MessageErased,
+    Outcome,
+    TurnReplaced,
+    WorkspaceErased,
+)
 from chatune_core.parts import Part, Watcher
 from chatune_core.pipeline import Pipeline
 from chatune_core.ports import Files, History, Sender
@@ -53,10 +61,11 @@ class Dispatch:
         sender_of: Callable[[Inbound], Sender],
         files_of: Callable[[Inbound], Files | None],
         settings: CoreSettings,
+        memory: Remembering | None = None,
     ) -> None:
         self._commands, self._bot, self._pipeline = commands, bot, pipeline
         self._ratings, self._history = ratings, history
-        self._watcher = watcher
+        self._watcher, self._memory = watcher, memory
         self._sender_of, self._files_of, self._settings = sender_of, files_of, settings
         self._actions: dict[str, ActionHandler] = dict(bot.actions)
         self._forms: dict[str, tuple[Form, FormHandler]] = dict(bot.forms)
@@ -109,7 +118,9 @@ class Dispatch:
             case MessageEdited():
                 said = EventKey(event.message)
                 turn = Turn(said, event.conversation, event.user, "user", event.text, event.at)
-                return (TurnReplaced(turn),)
+                unlearned = MemoriesUnlearned(event.user, said)
+                relearned = await self._memory.relearned(event) if self._memory is not None else ()
+                return (TurnReplaced(turn), unlearned, *relearned)
             case MessageDeleted():
                 return (MessageErased(event.conversation, await self._said_by(event.message)),)
             case BotRemoved():

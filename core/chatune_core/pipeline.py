@@ -9,10 +9,9 @@ from chatune_core.attachments import read_texts
 from chatune_core.commands import Answer
 from chatune_core.completing import Completer, Completion
 from chatune_core.errors import InvalidInput
-from chatune_core.generation.requests import (
-    ChatMessage,
-    Sampling,
-)
+from chatune_core.generation.requests import Sampling
+from chatune_core.memory.ports import Attention, Heard, Remembering
+from chatune_core.memory.recalled import NOTHING_RECALLED, Recalled
 from chatune_core.messages import EventKey, Inbound, MessageReceived, Turn
 from chatune_core.moderation.answers import noted
 from chatune_core.moderation.verdicts import Role, Verdict
@@ -38,12 +37,14 @@ class Pipeline:
         moderation: Moderation | None,
         settings: CoreSettings,
         now: Callable[[], datetime],
+        memory: Remembering | None = None,
     ) -> None:
         """Use `generators` by configured name; `default_model` is one of them."""
         self._history, self._generators, self._default = history, generators, default_model
         self._files_of, self._settings, self._now = files_of, settings, now
         self._moderation = moderation
         self._completer = Completer(sender_of, moderation, settings)
+        self._memory = memory
 
     async def reply_to(self, message: MessageReceived, stop: Stop) -> Answer:
         """Return the answer to `message` with what is to be recorded, previewing it on the way.
@@ -62,14 +63,22 @@ class Pipeline:
         asked = "\n\n".join(part for part in (message.text, attached.prompt) if part.strip())
         if not asked:
             return Answer(attached.notice, effects=on_files)
+        attention = await self._attending(message)
+        heard = await attention.heard(message.text) if attention is not None else Heard()
+        if heard.answer is not None and not attached.prompt:
+            return replace(heard.answer, effects=(*heard.effects, *on_files))
         turns = await self._history.recent(message.conversation, self._settings.history_turns)
         question = Turn(message.key, message.conversation, message.user, "user", asked, message.at)
-        made = await self._make(message, turns, question, self._settings.sampling, stop)
-        shown = "\n\n".join(part for part in (made.shown, attached.notice) if part)
+        sampling = self._settings.sampling
+        made = await self._make(message, turns, question, sampling, stop, attention)
+        if made.refused:
+            heard = Heard()
+        shown = "\n\n".join(part for part in (made.shown, attached.notice, heard.note) if part)
+        effects = (*heard.effects, *made.decisions)
         if made.turn is None:
-            return Answer(shown, effects=(*on_files, *made.decisions))
+            return Answer(shown, effects=(*on_files, *effects))
         said = (TurnSaid(question), TurnSaid(made.turn), made.provenance)
-        return Answer(shown, effects=(*said, *on_files, *made.decisions), rateable=True)
+        return Answer(shown, effects=(*said, *on_files, *effects), rateable=True)
 
     async def again(self, event: Inbound, answered: EventKey, stop: Stop) -> Answer:
         """Return another answer to the question that `answered` was the answer to.
@@ -88,7 +97,10 @@ class Pipeline:
         question, before = turns[places[0]], turns[: places[0]]
         sampling = self._settings.sampling
         varied = replace(sampling, seed=None, temperature=max(sampling.temperature, _VARIED))
-        made = await self._make(event, before, question, varied, stop)
+        # Whoever asks again for an answer to somebody else does not bring in what is known of either.
+        own = question.user == event.user
+        attention = await self._attending(event) if own else None
+        made = await self._make(event, before, question, varied, stop, attention)
         if made.turn is None:
             return Answer(made.shown, effects=made.decisions)
         said = (TurnReplaced(made.turn), made.provenance)
@@ -114,19 +126,25 @@ class Pipeline:
         question: Turn,
         sampling: Sampling,
         stop: Stop,
+        attention: Attention | None,
     ) -> "_Made":
         generator = await self._generator_for(event)
-        prompt = self._prompt(generator, before, question.text)
+        recalled = NOTHING_RECALLED
+        if attention is not None:
+            recalled = await attention.recalled(question.text)
+        prompt = self._prompt(generator, before, question.text, recalled)
         completion = await self._completer.complete(
             generator, prompt, question.text, event, sampling, stop
         )
         said, at = completion.said, self._now()
         turn = replace(question, role="assistant", text=said, at=at) if said else None
-        provenance = _provenance(
-            event, question.event, generator, sampling, prompt.messages, completion, at
-        )
+        provenance = _provenance(event, question.event, generator, sampling, prompt, completion, at)
         decisions = self._audited(completion.decisions, event)
-        return _Made(completion.shown, turn, provenance, decisions)
+        refused = completion.refused is not None
+        return _Made(completion.shown, turn, provenance, decisions, refused)
+
+    async def _attending(self, event: Inbound) -> Attention | None:
+        return await self._memory.attending(event) if self._memory is not None else None
 
     async def _check_file(self, event: Inbound, text: str) -> Verdict | None:
         if self._moderation is None:
@@ -141,11 +159,18 @@ class Pipeline:
             Audited(noted(verdict, action, event.key, at)) for action, verdict in decisions
         )
 
-    def _prompt(self, generator: Generator, before: Sequence[Turn], text: str) -> Prompt:
+    def _prompt(
+        self,
+        generator: Generator,
+        before: Sequence[Turn],
+        text: str,
+        recalled: Recalled = NOTHING_RECALLED,
+    ) -> Prompt:
         return build_prompt(
             self._settings.persona,
             before,
             text,
+            recalled=recalled,
             count=generator.count_tokens,
             context_tokens=generator.context_tokens,
             completion_tokens=self._settings.sampling.max_tokens,
@@ -164,6 +189,7 @@ class _Made:
     turn: Turn | None
     provenance: GenerationMade
     decisions: tuple[Audited, ...]
+    refused: bool
 
 
 def _provenance(
@@ -171,7 +197,7 @@ def _provenance(
     question: EventKey,
     generator: Generator,
     sampling: Sampling,
-    prompt: Sequence[ChatMessage],
+    prompt: Prompt,
     completion: Completion,
     at: datetime,
 ) -> GenerationMade:
@@ -185,7 +211,8 @@ def _provenance(
         lora=finished.lora if finished else None,
         sampling=sampling,
         seed=finished.seed if finished else (sampling.seed or 0),
-        prompt=tuple(prompt),
+        prompt=prompt.messages,
+        memories=prompt.recalled.ids,
         completion=completion.text,
         finish=completion.finish,
         prompt_tokens=finished.prompt_tokens if finished else 0,

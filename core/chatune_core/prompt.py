@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from chatune_core.errors import InvalidInput
 from chatune_core.generation.requests import ChatMessage
+from chatune_core.memory.recalled import NOTHING_RECALLED, Recalled
 from chatune_core.messages import Turn
 
 TokenCounter = Callable[[ChatMessage], int]
@@ -12,10 +13,14 @@ TokenCounter = Callable[[ChatMessage], int]
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What the model is given. `completion_tokens` is the room left for its answer."""
+    """What the model is given. `completion_tokens` is the room for its answer.
+
+    `recalled` is what it says of the person.
+    """
 
     messages: tuple[ChatMessage, ...]
     completion_tokens: int
+    recalled: Recalled = NOTHING_RECALLED
 
 
 def build_prompt(
@@ -23,18 +28,22 @@ def build_prompt(
     history: Sequence[Turn],
     message: str,
     *,
+    recalled: Recalled = NOTHING_RECALLED,
     count: TokenCounter,
     context_tokens: int,
     completion_tokens: int,
 ) -> Prompt:
-    """Return the persona, as much of the newest history as fits, and the message.
+    """Return the persona, what is recalled, as much of the newest history as fits, and the message.
 
-    The persona and the message are always whole; older turns are dropped first and never cut in
+    What is recalled takes up to half of the room beside persona and message: the least important
+    memories are left out first, and never is one cut. How the person wants to be answered may make the
+    answer shorter. The persona and the message are always whole; older turns are dropped first and never cut in
     the middle; the history never begins with the bot's words. Neighbouring turns of one role are
     joined, since many chat templates refuse two in a row.
 
     Args:
         history: oldest first.
+        recalled: the most important memories first.
         count: prompt tokens of one message, template overhead included.
         context_tokens: prompt and completion together.
         completion_tokens: wanted for the answer; at most half of the context is kept for it.
@@ -51,10 +60,30 @@ def build_prompt(
             f"That is more than I can read at once: about {limit - room} tokens, and I have room "
             f"for {limit}. Please send a shorter message or split it."
         )
-    kept = _newest_that_fit(history, count, room)
-    messages = _messages(persona, kept, message)
+    recalled = _most_that_fit(recalled, count, room // 2)
+    block = recalled.block()
+    kept = _newest_that_fit(history, count, room - _size(block, count))
+    system = "\n\n".join(part for part in (persona, block) if part)
+    messages = _messages(system, kept, message)
     left = context_tokens - sum(map(count, messages))
-    return Prompt(messages, min(completion_tokens, left))
+    wanted = recalled.style.max_tokens or completion_tokens
+    return Prompt(messages, min(completion_tokens, wanted, left), recalled)
+
+
+def _most_that_fit(recalled: Recalled, count: TokenCounter, room: int) -> Recalled:
+    """Return as many of the most important memories as take no more than `room` tokens."""
+    fits, over = 0, len(recalled.memories) + 1
+    while fits + 1 < over:
+        most = (fits + over) // 2
+        if _size(recalled.first(most).block(), count) <= room:
+            fits = most
+        else:
+            over = most
+    return recalled.first(fits)
+
+
+def _size(block: str, count: TokenCounter) -> int:
+    return count(ChatMessage("system", f"\n\n{block}")) if block else 0
 
 
 def _newest_that_fit(history: Sequence[Turn], count: TokenCounter, room: int) -> Sequence[Turn]:

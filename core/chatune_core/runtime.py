@@ -14,6 +14,7 @@ from chatune_core.delivery import Delivery
 from chatune_core.dispatch import Dispatch
 from chatune_core.fitting import STOP
 from chatune_core.forms import Form
+from chatune_core.memory.ports import Remembering
 from chatune_core.messages import (
     ActionTaken,
     Attachment,
@@ -73,6 +74,7 @@ class Runtime:
         moderation: Moderation | None = None,
         parts: Sequence[Part] = (),
         watcher: Watcher | None = None,
+        memory: Remembering | None = None,
         prefix: str = "/",
     ) -> None:
         """Use `senders` and `files` by platform: a `ConversationId` before its first colon."""
@@ -90,6 +92,7 @@ class Runtime:
             moderation,
             settings,
             now,
+            memory,
         )
         ratings = Ratings(history, pipeline, settings, now)
         self._watcher = watcher
@@ -104,6 +107,7 @@ class Runtime:
             self._sender_of,
             self._files_of,
             settings,
+            memory,
         )
         self.forms: Mapping[str, Form] = dispatch.forms
         own = [*builtins.commands(), *ratings.commands(), dispatch.press_command()]

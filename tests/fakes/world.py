@@ -1,11 +1,25 @@
 """A whole bot over the in-memory stores, with a scripted model and a recording platform."""
 
+import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from chatune_core.bots import Bot
-from chatune_core.messages import Inbound
+from chatune_core.consents import ConsentCommands
+from chatune_core.memory.commands import MemoryCommands
+from chatune_core.memory.finding import SearchFinder
+from chatune_core.memory.recalling import Recalling
+from chatune_core.memory.walk import PersonalMemory, Places
+from chatune_core.messages import (
+    ActionTaken,
+    ConversationId,
+    EventKey,
+    Inbound,
+    MessageKey,
+    Reply,
+    UserId,
+)
 from chatune_core.ports import Generator, Moderation
 from chatune_core.runtime import Runtime
 from chatune_core.settings import CoreSettings
@@ -28,12 +42,30 @@ class World:
     clock: FakeClock
     said: int = 0
 
-    async def say(self, text: str, conversation: str = "test:c1") -> str:
+    async def say(self, text: str, conversation: str = "test:c1", user: str = "test:ann") -> str:
         """Say `text`; return what the bot answered."""
         self.said += 1
-        event = message(f"test:{self.said}", text, conversation)
+        event = replace(message(f"test:{self.said}", text, conversation, user), at=self.clock.at)
         await self.runtime.handle(event)
         return self.platform.posts.get(event.key, "")
+
+    @property
+    def last(self) -> Reply:
+        """The newest reply."""
+        return list(self.platform.replies.values())[-1]
+
+    async def press(self, action: str, value: str = "", user: str = "test:ann") -> str:
+        """Press a button under the newest reply; return what the bot answered."""
+        self.said += 1
+        under = self.last
+        key = EventKey(f"test:{self.said}")
+        await self.runtime.handle(
+            ActionTaken(
+                key, under.conversation, UserId(user), self.clock.at,
+                MessageKey(f"shown:{under.answers}"), action, value,
+            )
+        )  # fmt: skip
+        return self.platform.posts.get(key, "")
 
     async def happen(self, event: Inbound) -> None:
         """Let `event` happen and be worked off."""
@@ -50,14 +82,23 @@ def make_world(
     lease_for: timedelta = timedelta(seconds=60),
     plain: bool = False,
     moderation: Moderation | None = None,
+    allowed: Callable[[ConversationId], bool] = lambda conversation: True,
+    stores: Stores | None = None,
 ) -> World:
     """Build a bot whose only model is `model`, called "small".
 
-    `wrap` may put a fault before the stores; a plain platform has neither buttons nor files.
+    Conversations whose id begins with "test:private" are; memory may work where it is `allowed`.
+    `stores` are in memory unless given; `wrap` may put a fault before them; a plain platform has
+    neither buttons nor files.
     """
     clock, platform, files = FakeClock(), FakePlatform(plain=plain), FakeFiles()
     model = model or ScriptedGenerator()
-    stores = wrap(memory_stores(clock, timedelta(seconds=60)))
+    stores = wrap(stores or memory_stores(clock, timedelta(seconds=60)))
+    places = Places(allowed, lambda place: place.startswith("test:private"))
+    recalling = Recalling(stores.memories, SearchFinder(lambda: None))
+    tokens = map("memory{}".format, itertools.count(1))
+    memory = PersonalMemory(stores.memories, recalling, places, lambda: next(tokens))
+    commands = MemoryCommands(memory, stores.history, stores.personal_data, stores.links, clock)
     runtime = Runtime(
         inbox=stores.inbox,
         ledger=stores.ledger,
@@ -71,5 +112,7 @@ def make_world(
         settings=settings or CoreSettings(poll=timedelta(seconds=0.01), lease_for=lease_for),
         now=clock,
         moderation=moderation,
+        parts=[commands, ConsentCommands(stores.consents, clock)],
+        memory=memory,
     )
     return World(runtime, stores, model, platform, files, clock)

@@ -136,7 +136,10 @@ async def test_help_lists_every_command_with_its_usage(shop: World) -> None:
     names = [line.split()[0].removeprefix("/") for line in lines]
     answers = ["again", "bad", "correct", "good"]
     builtin = ["help", "model", "report", "reset", "rewrite", "stop", "summarize"]
-    assert names == sorted([*answers, *builtin, "count", "order", "quiet", "summary", "tip"])
+    memory = ["feedback", "memory", "training", "why"]
+    assert names == sorted(
+        [*answers, *builtin, *memory, "count", "order", "quiet", "summary", "tip"]
+    )
     assert any(line.startswith("/tip <amount> [cash|card]") for line in lines)
 
 

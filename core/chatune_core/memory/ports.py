@@ -1,13 +1,16 @@
-"""What memory needs from storage, as Protocols; see `chatune_core.ports` for the rules."""
+"""What memory needs from storage, and the walk of a message from memory; see `chatune_core.ports` for the rules."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
+from chatune_core.commands import Answer
 from chatune_core.memory.places import MemoryPreferences
+from chatune_core.memory.recalled import Recalled
 from chatune_core.memory.values import Memory, MemoryId
-from chatune_core.messages import EventKey, UserId
+from chatune_core.messages import EventKey, Inbound, MessageEdited, UserId
+from chatune_core.outcomes import Effect
 from chatune_core.privacy import ErasureReceipt
 
 
@@ -86,4 +89,45 @@ class Links(Protocol):
 
     async def part(self, user: UserId) -> None:
         """Take `user` out of their links; each side keeps what was learned through it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a message means to memory.
+
+    `effects` are to be committed with its turn. `note` is shown to the person below the answer;
+    `answer` is given in place of one, for the message asked for nothing else.
+    """
+
+    effects: tuple[Effect, ...] = ()
+    note: str = ""
+    answer: Answer | None = None
+
+
+class Attention(Protocol):
+    """Memory of the person who caused one event, for as long as that is worked on."""
+
+    async def heard(self, text: str) -> Heard:
+        """Return what the person's own words in the event mean to memory.
+
+        Raises:
+            RetryLater: the store fails in passing.
+        """
+        ...
+
+    async def recalled(self, question: str) -> Recalled:
+        """Return what bears on an answer to `question` and may be used where the event is."""
+        ...
+
+
+class Remembering(Protocol):
+    """What the walk of a message needs of memory."""
+
+    async def attending(self, event: Inbound) -> Attention | None:
+        """Return the memory of who caused `event`, None where memory has no part in it."""
+        ...
+
+    async def relearned(self, edited: MessageEdited) -> tuple[Effect, ...]:
+        """Return what follows for memory from another text of a message."""
         ...
