@@ -75,7 +75,7 @@ class Community:
         known = {
             each: None for each in verdict.findings if _is_known(each, posted, earlier, verdict)
         }
-        verdict = _helping_first(verdict.without(known))
+        verdict = _helping_first(verdict.amended(known))
         if verdict.level is Level.ALLOW:
             return _NOTHING
         opened = await self._opened(posted, replace(judged, verdict=verdict), watch)

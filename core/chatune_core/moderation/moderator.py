@@ -179,6 +179,8 @@ class Moderator:
     ) -> list[tuple[Finding, ...]]:
         """Return for each text all that was found, which no policy has judged yet; batched.
 
+        With `rules_alone` no model is asked.
+
         Raises:
             RetryLater: see `check`.
         """

@@ -22,6 +22,8 @@ from chatune_core.moderation.verdicts import (
 )
 
 NAME = "name"
+MOST_PREVIEWS = 10
+"""Link previews of one post that are read; platforms show fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,9 @@ class Posts:
         return Judged(await self._without_allowed(verdict, posted, contents), unread)
 
     async def _in_texts(self, posted: MessagePosted, source: Source) -> list[_Part]:
+        previews = posted.previews[:MOST_PREVIEWS]
         found = await self._moderator.find(
-            [Said(text, source) for text in (posted.text, *posted.previews)]
+            [Said(text, source) for text in (posted.text, *previews)]
         )
         [in_name] = await self._moderator.find([Said(posted.name, source)], rules_alone=True)
         counted = await to_thread.run_sync(self._count, posted, limiter=self._counting)
@@ -99,7 +102,7 @@ class Posts:
             *(
                 _Part(f"preview {number}", preview, findings)
                 for number, (preview, findings) in enumerate(
-                    zip(posted.previews, found[1:], strict=True), 1
+                    zip(previews, found[1:], strict=True), 1
                 )
             ),
         ]
@@ -129,6 +132,6 @@ class Posts:
                 known_by = contents[finding.where]
                 digest = await self._allowances.digest(workspace, known_by) if known_by else ""
                 digests[finding] = replace(finding, digest=digest)
-        verdict = verdict.without(digests)
+        verdict = verdict.amended(digests)
         left = await self._allowances.left(workspace, verdict.findings, posted.text)
-        return verdict.without(left)
+        return verdict.amended(left)

@@ -129,7 +129,7 @@ class Verdict:
         """Return whether something is to be done at once."""
         return self.level is Level.ACT and not self.shadow
 
-    def without(self, changes: Mapping[Finding, Finding | None]) -> "Verdict":
+    def amended(self, changes: Mapping[Finding, Finding | None]) -> "Verdict":
         """Return the verdict with the findings in `changes` replaced, or dropped for None."""
 
         def left(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
