@@ -104,8 +104,7 @@ class SlackSender:
     async def _publicly(
         self, reply: Reply, place: Place, draft: Draft | None
     ) -> list[tuple[Place, str]]:
-        place = await self._opened(place)
-        found = await self._found(reply, place)
+        place, found = await self._looked_for(reply, await self._opened(place))
         if reply.replaces is not None:
             _take_over(reply.replaces, place, found)
             await self._taken_back(draft)
@@ -208,6 +207,20 @@ class SlackSender:
         except ApiRefused as error:
             logger.info("earlier messages cannot be looked up: %s", error)
             return Found()
+
+    async def _looked_for(self, reply: Reply, place: Place) -> tuple[Place, Found]:
+        """Return where the reply goes and what is shown of it already.
+
+        What is announced to a thread goes to the channel where somebody has deleted the thread.
+        """
+        if place.thread and announced(reply.answers):
+            try:
+                since = self._since(reply)
+                return place, await lookup.find(self._web, place, reply.answers, since)
+            except ApiRefused as error:
+                if error.code == "thread_not_found":
+                    place = Place(place.team, place.channel)
+        return place, await self._found(reply, place)
 
     def _since(self, reply: Reply) -> str:
         """Return the ts before which nothing of the reply can be there."""

@@ -292,3 +292,24 @@ async def test_a_message_elsewhere_is_not_touched(place: Place) -> None:
 async def _asked(place: Place) -> MessageReceived:
     await place.mention("hello")
     return await place.intake.next(MessageReceived)
+
+
+async def test_what_is_announced_to_a_thread_that_is_gone_goes_to_the_channel_once(
+    place: Place,
+) -> None:
+    place.watch()
+    async with place.connected() as platform:
+        root = await place.say("lunch?")
+        await place.say("rude", thread=root)
+        for _ in range(2):
+            post = await place.intake.next(MessagePosted)
+        await place.server.delete(root)
+        restored = Reply(
+            EventKey(f"{post.key}:restored"), post.conversation, post.user, "Restored: rude"
+        )
+        await platform.sender.deliver(restored)
+    async with place.connected() as platform:
+        await platform.sender.deliver(restored)
+
+    shown = [one for one in place.server.messages(place.channel) if one.text == "Restored: rude"]
+    assert [one.thread_ts for one in shown] == [None]
