@@ -13,6 +13,7 @@ from chatune_core.consents import ConsentCommands
 from chatune_core.errors import ConfigurationError
 from chatune_core.memory.commands import MemoryCommands
 from chatune_core.memory.finding import SearchFinder
+from chatune_core.memory.gate import WriteGate
 from chatune_core.memory.recalling import Recalling
 from chatune_core.memory.walk import PersonalMemory, Places
 from chatune_core.messages import ConversationId
@@ -44,7 +45,10 @@ def open_memory(
     finder = SearchFinder(partial(_encoder, section))
     places = Places(section.allows, is_private)
     recalling = Recalling(stores.memories, finder)
-    memory = PersonalMemory(stores.memories, recalling, places, lambda: secrets.token_hex(8))
+    gate = WriteGate.open()
+    memory = PersonalMemory(
+        stores.memories, recalling, places, gate.worth_remembering, lambda: secrets.token_hex(8)
+    )
     commands = MemoryCommands(memory, stores.history, stores.personal_data, stores.links, now)
     return OpenedMemory(memory, [commands, ConsentCommands(stores.consents, now)])
 

@@ -212,7 +212,7 @@ def _provenance(
         sampling=sampling,
         seed=finished.seed if finished else (sampling.seed or 0),
         prompt=prompt.messages,
-        memories=prompt.recalled.ids,
+        memories=tuple(memory.id for memory in prompt.memories),
         completion=completion.text,
         finish=completion.finish,
         prompt_tokens=finished.prompt_tokens if finished else 0,

@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 
 from chatune_core.errors import InvalidInput
 from chatune_core.generation.requests import ChatMessage
-from chatune_core.memory.recalled import NOTHING_RECALLED, Recalled
+from chatune_core.memory.recalled import NOTHING_RECALLED, Recalled, part_of_prompt
+from chatune_core.memory.style import style_of
+from chatune_core.memory.values import Memory
 from chatune_core.messages import Turn
 
 TokenCounter = Callable[[ChatMessage], int]
@@ -15,12 +17,12 @@ TokenCounter = Callable[[ChatMessage], int]
 class Prompt:
     """What the model is given. `completion_tokens` is the room for its answer.
 
-    `recalled` is what it says of the person.
+    `memories` are those that it quotes or follows.
     """
 
     messages: tuple[ChatMessage, ...]
     completion_tokens: int
-    recalled: Recalled = NOTHING_RECALLED
+    memories: tuple[Memory, ...] = ()
 
 
 def build_prompt(
@@ -43,7 +45,7 @@ def build_prompt(
 
     Args:
         history: oldest first.
-        recalled: the most important memories first.
+        recalled: what is remembered of the person.
         count: prompt tokens of one message, template overhead included.
         context_tokens: prompt and completion together.
         completion_tokens: wanted for the answer; at most half of the context is kept for it.
@@ -60,30 +62,15 @@ def build_prompt(
             f"That is more than I can read at once: about {limit - room} tokens, and I have room "
             f"for {limit}. Please send a shorter message or split it."
         )
-    recalled = _most_that_fit(recalled, count, room // 2)
-    block = recalled.block()
-    kept = _newest_that_fit(history, count, room - _size(block, count))
-    system = "\n\n".join(part for part in (persona, block) if part)
+    memories = recalled.within(room // 2, lambda text: count(ChatMessage("system", text)))
+    told = part_of_prompt(memories)
+    taken = count(ChatMessage("system", f"\n\n{told}")) if told else 0
+    kept = _newest_that_fit(history, count, room - taken)
+    system = "\n\n".join(part for part in (persona, told) if part)
     messages = _messages(system, kept, message)
     left = context_tokens - sum(map(count, messages))
-    wanted = recalled.style.max_tokens or completion_tokens
-    return Prompt(messages, min(completion_tokens, wanted, left), recalled)
-
-
-def _most_that_fit(recalled: Recalled, count: TokenCounter, room: int) -> Recalled:
-    """Return as many of the most important memories as take no more than `room` tokens."""
-    fits, over = 0, len(recalled.memories) + 1
-    while fits + 1 < over:
-        most = (fits + over) // 2
-        if _size(recalled.first(most).block(), count) <= room:
-            fits = most
-        else:
-            over = most
-    return recalled.first(fits)
-
-
-def _size(block: str, count: TokenCounter) -> int:
-    return count(ChatMessage("system", f"\n\n{block}")) if block else 0
+    wanted = style_of(memories).max_tokens or completion_tokens
+    return Prompt(messages, min(completion_tokens, wanted, left), memories)
 
 
 def _newest_that_fit(history: Sequence[Turn], count: TokenCounter, room: int) -> Sequence[Turn]:

@@ -97,7 +97,9 @@ def make_world(
     places = Places(allowed, lambda place: place.startswith("test:private"))
     recalling = Recalling(stores.memories, SearchFinder(lambda: None))
     tokens = map("memory{}".format, itertools.count(1))
-    memory = PersonalMemory(stores.memories, recalling, places, lambda: next(tokens))
+    memory = PersonalMemory(
+        stores.memories, recalling, places, lambda text: True, lambda: next(tokens)
+    )
     commands = MemoryCommands(memory, stores.history, stores.personal_data, stores.links, clock)
     runtime = Runtime(
         inbox=stores.inbox,

@@ -44,7 +44,7 @@ async def test_what_was_told_is_used_in_later_answers(world: World) -> None:
     noted = await world.say("I love green tea.", PRIVATE)
 
     assert noted.endswith("(Noted: I love green tea.)")
-    assert "- I love green tea." in await prompt(world, conversation="test:private:2")
+    assert '"I love green tea."' in await prompt(world, conversation="test:private:2")
 
 
 async def test_turned_off_nothing_is_learned_or_used_and_all_is_kept_until_it_is_forgotten(

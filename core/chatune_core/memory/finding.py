@@ -12,8 +12,8 @@ from chatune_core.memory.search import Encoder, MemorySearch
 from chatune_core.memory.values import Memory, MemoryId
 from chatune_core.messages import UserId
 
-MOST_FOUND = 24
-"""More than a prompt has room for: what may not be used where the question was asked drops out."""
+MOST_FOUND = 8
+"""Memories that bear on a question, besides those that are in every prompt."""
 _NEW_AT_ONCE = 64  # entries that are encoded while a question waits, about a third of a second
 
 
@@ -35,14 +35,14 @@ class SearchFinder:
         question: str,
         *,
         at: datetime,
-        private: bool,
+        allowed: Callable[[MemoryId], bool],
     ) -> Sequence[MemoryId]:
         """See Finder.best."""
 
         def find() -> Sequence[MemoryId]:
             search = self._up_to_date(user, revision, memories)
             search.encode_new(user, _NEW_AT_ONCE)
-            found = search.search(user, question, MOST_FOUND, today=at.date(), in_private=private)
+            found = search.search(user, question, MOST_FOUND, today=at.date(), allowed=allowed)
             return [one.entry.id for one in found]
 
         return await to_thread.run_sync(find, limiter=self._thread)

@@ -34,8 +34,9 @@ def that_fit(
     found: Iterable[Memory],
     budget: int,
     count_tokens: Callable[[str], int],
+    shown: Callable[[Sequence[Memory]], str] = framed,
 ) -> tuple[Memory, ...]:
-    """Return what goes into the prompt: at most `budget` tokens as `framed`, the first first.
+    """Return what goes into the prompt: at most `budget` tokens as `shown`, the first first.
 
     Pinned memories go before those that were found for the question, at most `MOST_PINNED` of them.
     What is no longer current is left out, and so is what was there before. One that is too long
@@ -49,7 +50,7 @@ def that_fit(
     for memory in (*_first(pinned), *found):
         if not memory.current or memory.id in seen:
             continue
-        if count_tokens(framed([*chosen, memory])) <= budget:
+        if count_tokens(shown([*chosen, memory])) <= budget:
             chosen.append(memory)
             seen.add(memory.id)
     return tuple(chosen)

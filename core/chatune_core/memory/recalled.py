@@ -1,67 +1,44 @@
 """What is recalled for one answer, and how it reads in the prompt. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from chatune_core.framing import framed
-from chatune_core.memory.style import Style, style_of
-from chatune_core.memory.values import Kind, Memory, MemoryId
-
-MOST_CHARACTERS = 500
-"""Of one memory in a prompt; a longer one is cut, so that it leaves room for others."""
-_HEADING = "What the person you talk to has told you about themselves, for where it matters"
+from chatune_core.memory.framing import framed, that_fit
+from chatune_core.memory.style import style_of
+from chatune_core.memory.values import Kind, Memory
 
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """Memories for one answer, the most important first."""
+    """Memories for one answer: those of every answer, and those that were found for it."""
 
-    memories: tuple[Memory, ...] = ()
+    pinned: tuple[Memory, ...] = ()
+    found: tuple[Memory, ...] = ()
 
-    @property
-    def ids(self) -> tuple[MemoryId, ...]:
-        """Return which memories these are."""
-        return tuple(memory.id for memory in self.memories)
-
-    @property
-    def style(self) -> Style:
-        """Return how the person wants to be answered."""
-        return style_of(self.memories)
-
-    def first(self, most: int) -> "Recalled":
-        """Return the `most` most important ones."""
-        return Recalled(self.memories[:most])
-
-    def block(self) -> str:
-        """Return the part of the prompt, "" if there is nothing to say.
-
-        What a person said stands between marks as data, each on one line; what follows for the
-        answer is said in our words, after it.
-        """
-        told = [memory for memory in self.memories if _tells(memory)]
-        parts = [framed(_HEADING, "\n".join(map(_line, told)))] if told else []
-        return "\n".join([*parts, *self.style.lines])
-
-
-def _tells(memory: Memory) -> bool:
-    """Return whether the memory says more than the lines of its style do."""
-    return memory.kind is not Kind.STYLE or not style_of((memory,)).lines
-
-
-def _line(memory: Memory) -> str:
-    said = " ".join(memory.text.split())
-    short = said if len(said) <= MOST_CHARACTERS else f"{said[:MOST_CHARACTERS]}…"
-    return f"- {short}"
+    def within(self, tokens: int, count_tokens: Callable[[str], int]) -> tuple[Memory, ...]:
+        """Return the most important memories, whose `part_of_prompt` takes at most `tokens`."""
+        return that_fit(self.pinned, self.found, tokens, count_tokens, part_of_prompt)
 
 
 NOTHING_RECALLED = Recalled()
 
 
-def most_important(
-    memories: Sequence[Memory], found: Sequence[Memory], most_pinned: int
-) -> Recalled:
-    """Return pinned memories, styles first and the newest first, then what was found."""
-    pinned = [memory for memory in reversed(memories) if memory.pinned]
+def recalled_from(usable: Sequence[Memory], found: Sequence[Memory]) -> Recalled:
+    """Return the pinned ones of `usable`, styles first and the newest first, and what was found."""
+    pinned = [memory for memory in reversed(usable) if memory.pinned]
     pinned.sort(key=lambda memory: memory.kind is not Kind.STYLE)
-    chosen = pinned[:most_pinned]
-    return Recalled((*chosen, *(memory for memory in found if memory not in chosen)))
+    return Recalled(tuple(pinned), tuple(found))
+
+
+def part_of_prompt(memories: Sequence[Memory]) -> str:
+    """Return what a prompt says of a person, "" if there is nothing to say.
+
+    What they said is quoted; what follows for the answer from how they want it is said in our words.
+    """
+    told = framed([memory for memory in memories if _tells(memory)])
+    return "\n".join(part for part in (told, *style_of(memories).lines) if part)
+
+
+def _tells(memory: Memory) -> bool:
+    """Return whether the memory says more than the lines of its style do."""
+    return memory.kind is not Kind.STYLE or not style_of((memory,)).lines

@@ -1,20 +1,16 @@
 """What is remembered of a person, kept for their next message, and what of it bears on a question."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from chatune_core.memory.places import may_be_used
 from chatune_core.memory.ports import Memories, MemoryStanding
-from chatune_core.memory.recalled import NOTHING_RECALLED, Recalled, most_important
+from chatune_core.memory.recalled import NOTHING_RECALLED, Recalled, recalled_from
 from chatune_core.memory.values import Memory, MemoryId
 from chatune_core.messages import ConversationId, UserId
 
-MOST_PINNED = 25
-"""Memories that are in every prompt as far as it has room."""
-MOST_FOUND = 8
-"""Memories besides, that bear on the question."""
 _PEOPLE_KEPT = 1_000
 
 
@@ -29,10 +25,11 @@ class Finder(Protocol):
         question: str,
         *,
         at: datetime,
-        private: bool,
+        allowed: Callable[[MemoryId], bool],
     ) -> Sequence[MemoryId]:
         """Return the current ones of `memories` that bear on `question` most, best first.
 
+        Only those that are `allowed` are returned.
         `memories` are all that `user` has at `revision`; what was made of them may be kept for the
         next question, until they are asked for at another revision or `forget` is called.
         """
@@ -83,15 +80,9 @@ class Recalling:
         if not usable:
             return NOTHING_RECALLED
         best = await self._finder.best(
-            user,
-            standing.revision,
-            memories,
-            question,
-            at=at,
-            private=private or standing.preferences.everywhere,
+            user, standing.revision, memories, question, at=at, allowed=usable.__contains__
         )
-        found = [usable[memory] for memory in best if memory in usable][:MOST_FOUND]
-        return most_important(list(usable.values()), found, MOST_PINNED)
+        return recalled_from(list(usable.values()), [usable[memory] for memory in best])
 
     async def forget(self, user: UserId) -> None:
         """Let go of whatever is kept of `user` in this process."""

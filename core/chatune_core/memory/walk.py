@@ -26,6 +26,8 @@ from chatune_core.outcomes import Effect, MemoryLearned
 from chatune_core.privacy import ErasureReceipt
 
 _NOTHING = Heard()
+_SHORT = 400
+"""Characters of a message that is read whatever the quick look says: reading it is as quick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class PersonalMemory:
     memories: Memories
     recalling: Recalling
     places: Places
+    worth_reading: Callable[[str], bool]
+    """A quick look at a long message: whether it may say something that is to be remembered."""
     new_token: Callable[[], str]
     """Returns something that no memory was ever called by."""
 
@@ -115,7 +119,7 @@ class _Attention:
         if request is not None:
             heard = await self._requested(request)
             return replace(heard, answer=None) if more else heard
-        if not self.learns:
+        if not self.learns or (len(text) > _SHORT and not self.of.worth_reading(text)):
             return _NOTHING
         candidates = extracted(text)
         if not candidates:
