@@ -31,6 +31,7 @@ from chatune_core.moderation.watching import Watch, Watching
 from chatune_core.runtime import Runtime
 from chatune_core.settings import CoreSettings
 from chatune_storage.memory import memory_stores
+from chatune_storage.stores import Stores
 from fakes.clock import FakeClock
 from fakes.enforcer import FakeEnforcer
 from fakes.generator import ScriptedGenerator
@@ -101,9 +102,11 @@ class Town:
         places: Mapping[str, Place] | None = None,
         watching: Watching | None = None,
         failing: Failing | None = None,
+        clock: FakeClock | None = None,
+        stores: Stores | None = None,
     ) -> None:
-        self.clock, self.platform, self.files = FakeClock(), FakePlatform(), FakeFiles()
-        self.stores = memory_stores(self.clock, timedelta(seconds=60))
+        self.clock, self.platform, self.files = clock or FakeClock(), FakePlatform(), FakeFiles()
+        self.stores = stores or memory_stores(self.clock, timedelta(seconds=60))
         self.enforcer, self.classifier = FakeEnforcer(), Scores()
         self.enforcers: dict[str, FakeEnforcer] = {"test": self.enforcer}
         self.watching = watching or Watching({"test:town": Watch(DESK, measures), DESK: None})

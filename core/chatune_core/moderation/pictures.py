@@ -2,9 +2,12 @@
 
 import hashlib
 import logging
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
+import anyio
 from anyio import CapacityLimiter
 
 from chatune_core.attachments import fetched
@@ -19,6 +22,8 @@ from chatune_core.ports import Files
 logger = logging.getLogger(__name__)
 MOST = 10
 """Attachments of one post that are looked at; Discord takes no more."""
+PATIENCE = timedelta(seconds=20)
+"""For all pictures of one post, since the next post waits."""
 UNREAD = "image:unread"
 """The rule of a picture that could not be looked at; it scores nothing."""
 _AT_ONCE = 4  # pictures in memory
@@ -37,15 +42,17 @@ class Looked:
 class Pictures:
     """Fetches pictures from the platforms, and has them looked at."""
 
-    def __init__(self, moderator: Moderator, files: Mapping[str, Files]) -> None:
+    def __init__(
+        self, moderator: Moderator, files: Mapping[str, Files], patience: timedelta = PATIENCE
+    ) -> None:
         """Use `files` by platform."""
-        self._moderator, self._files = moderator, files
+        self._moderator, self._files, self._patience = moderator, files, patience
         self._limit, self._places = ImageLimits().bytes, CapacityLimiter(_AT_ONCE)
 
     async def of(self, posted: MessagePosted) -> Sequence[Looked]:
         """Return what was found, picture by picture; a file that is no picture is left out.
 
-        One that cannot be had is noted, and holds nothing up.
+        One that cannot be had, or not in time, is noted.
 
         Raises:
             RetryLater: moderation fails closed.
@@ -53,13 +60,19 @@ class Pictures:
         files = self._files.get(posted.conversation.partition(":")[0])
         if files is None or not self._moderator.sees_pictures:
             return ()
-        looked = []
-        for number, attachment in enumerate(posted.attachments[:MOST], 1):
-            if _may_be_picture(attachment):
+        pending = deque(
+            (number, attachment)
+            for number, attachment in enumerate(posted.attachments[:MOST], 1)
+            if _may_be_picture(attachment)
+        )
+        looked: list[Looked | None] = []
+        with anyio.move_on_after(self._patience.total_seconds()):
+            while pending:
                 async with self._places:
-                    one = await self._look(number, attachment, files)
-                looked += [one] if one is not None else []
-        return looked
+                    looked.append(await self._look(*pending[0], files))
+                pending.popleft()
+        looked += [_unread(number, TimeoutError("no time left")) for number, _ in pending]
+        return [one for one in looked if one is not None]
 
     async def _look(self, number: int, attachment: Attachment, files: Files) -> Looked | None:
         try:
