@@ -11,10 +11,11 @@ import pytest
 from anyio import to_thread
 
 from chatune_adapters.discord.install import PERMISSIONS
-from chatune_adapters.slack.manifest import EVENTS, SCOPES
+from chatune_adapters.slack.manifest import EVENTS, FLAGS, SCOPES
 from chatune_adapters.testing.discord import DiscordServer, Intent, faults
 from chatune_adapters.testing.discord import Settings as DiscordWorld
 from chatune_adapters.testing.slack import ServerError, SlackServer, Team
+from chatune_bots.moderation_settings import MeasureSection
 from fakes.served import serving
 from fakes.shell import Ran, Shell
 from fakes.wire import until
@@ -90,6 +91,31 @@ def test_the_manifest_of_the_slack_app_names_every_scope_event_and_shortcut(shel
     assert command["command"] == "/rex"
     titles = {one["name"] for one in manifest["features"]["shortcuts"]}
     assert {"Help", "Summarize", "Rewrite", "Report"} <= titles
+
+
+def test_where_slack_is_watched_the_manifest_asks_for_what_the_measures_take(
+    shell: Shell,
+) -> None:
+    place = """
+    [moderation.places."slack:T1:C1"]
+    watch = true
+    review = "slack:T1:C2"
+    """
+    flags = ", ".join(f'{one} = ["flag"]' for one in MeasureSection.model_fields)
+    manifests, said = [], []
+    for measures in ("", f"measures = {{{flags}}}"):
+        shell.configure(place + measures)
+        said.append(shell.run("init", "slack").out)
+        file = shell.folder / "slack-manifest.json"
+        manifests.append(json.loads(file.read_text())["oauth_config"]["scopes"])
+        file.unlink()
+
+    removing, flagging = manifests
+    assert set(removing["bot"]) - set(SCOPES) == {FLAGS}
+    assert set(flagging["bot"]) - set(SCOPES) == {FLAGS}
+    assert (removing["user"], "user" in flagging) == (["chat:write"], False)
+    assert "export CHATUNE_SLACK__MODERATOR_TOKEN=xoxp-..." in said[0]
+    assert "MODERATOR_TOKEN" not in said[1]
 
 
 def test_the_manifest_for_http_has_its_addresses(shell: Shell) -> None:
