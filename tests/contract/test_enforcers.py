@@ -1,85 +1,16 @@
 """What every `Enforcer` does to a place; a platform joins with a place of its own."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 import pytest
 
 from chatune_core.errors import MeasureRefused
-from chatune_core.messages import ConversationId, MessageKey, UserId
 from chatune_core.moderation.cases import Measure
-from chatune_core.ports import Enforcer
-from fakes.enforcer import FakeEnforcer
+from contract.enforced_places import PLACES, EnforcedPlace
 
 pytestmark = pytest.mark.anyio
-UNTIL = datetime(2030, 1, 1, tzinfo=UTC)
-
-
-class EnforcedPlace(Protocol):
-    """A channel with somebody in it, as the platform itself sees it."""
-
-    enforcer: Enforcer
-    conversation: ConversationId
-    user: UserId
-
-    async def post(self) -> MessageKey:
-        """Return a message that `user` has just posted."""
-        ...
-
-    async def shows(self, message: MessageKey) -> bool: ...
-
-    async def flags(self, message: MessageKey) -> bool: ...
-
-    async def silences(self) -> datetime | None:
-        """Return until when `user` may not write."""
-        ...
-
-    async def pause(self) -> timedelta: ...
-
-    async def take_rights(self) -> None:
-        """Let the bot do nothing here any more."""
-        ...
-
-
-class FakePlace:
-    """The fake, held to the same as the real ones."""
-
-    def __init__(self) -> None:
-        self.fake = FakeEnforcer()
-        self.enforcer: Enforcer = self.fake
-        self.conversation, self.user = ConversationId("test:town:square"), UserId("test:ann")
-        self._posted = 0
-
-    async def post(self) -> MessageKey:
-        self._posted += 1
-        return MessageKey(f"test:m{self._posted}")
-
-    async def shows(self, message: MessageKey) -> bool:
-        return message not in self.fake.removed
-
-    async def flags(self, message: MessageKey) -> bool:
-        return message in self.fake.flagged
-
-    async def silences(self) -> datetime | None:
-        return self.fake.timed_out.get(self.user)
-
-    async def pause(self) -> timedelta:
-        return self.fake.pauses.get(self.conversation, timedelta(0))
-
-    async def take_rights(self) -> None:
-        self.fake.refused = dict.fromkeys(Measure, "the bot lacks a permission")
-
-
-@asynccontextmanager
-async def fake_place() -> AsyncIterator[EnforcedPlace]:
-    yield FakePlace()
-
-
-PLACES: Mapping[str, Callable[[], AbstractAsyncContextManager[EnforcedPlace]]] = {
-    "fake": fake_place,
-}
+UNTIL = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=10)
 
 
 @pytest.fixture(params=list(PLACES))
