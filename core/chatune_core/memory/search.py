@@ -58,6 +58,9 @@ class MemorySearch:
         self._most_people, self._most_bytes = most_people, most_bytes
         self._dimensions = dimensions
         self._indexes: OrderedDict[UserId, PersonIndex] = OrderedDict()
+        self._sizes: dict[UserId, int] = {}
+        self.nbytes = 0
+        """About how much memory the cache takes."""
 
     def holds(self, user: UserId) -> bool:
         """Return whether the person's entries are loaded."""
@@ -67,11 +70,6 @@ class MemorySearch:
     def people(self) -> int:
         """How many people's entries are loaded."""
         return len(self._indexes)
-
-    @property
-    def nbytes(self) -> int:
-        """About how much memory the cache takes."""
-        return sum(index.nbytes for index in self._indexes.values())
 
     def load(
         self,
@@ -98,11 +96,12 @@ class MemorySearch:
         index = self._indexes.get(user)
         if index is None or key not in index:
             return False
-        self._indexes[user] = index.without({key})
+        self._keep(user, index.without({key}))
         return True
 
     def forget_user(self, user: UserId) -> bool:
         """Let go of all of a person; return whether anything was loaded."""
+        self.nbytes -= self._sizes.pop(user, 0)
         return self._indexes.pop(user, None) is not None
 
     def encode_new(self, user: UserId, most: int = 64) -> dict[MemoryId, Vector]:
@@ -141,9 +140,9 @@ class MemorySearch:
     def _keep(self, user: UserId, index: PersonIndex) -> None:
         self._indexes[user] = index
         self._indexes.move_to_end(user)
-        used = self.nbytes
-        while len(self._indexes) > 1 and (
-            len(self._indexes) > self._most_people or used > self._most_bytes
+        self.nbytes += index.nbytes - self._sizes.get(user, 0)
+        self._sizes[user] = index.nbytes
+        while self.people > 1 and (
+            self.people > self._most_people or self.nbytes > self._most_bytes
         ):
-            _, gone = self._indexes.popitem(last=False)
-            used -= gone.nbytes
+            self.forget_user(next(iter(self._indexes)))

@@ -41,6 +41,7 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("style.language", rf"\b(?:{_TELL}|language)\b[^.;!?]{{0,30}}\b(?:in|is|to) (?:{_LANGUAGES}|Deutsch|Français|Español|Italiano)\b"),
         ("style.language", rf"\bi(?:'d)? prefer (?:{_LANGUAGES})\b(?! (?:food|cuisine|wine|music|films?|movies|cars|dishes))"),
         ("style.tone", rf"\b(?:{_TELL}|be|tone)\b[^.;!?]{{0,30}}\b(?:{_TONES})\b(?: (?:tone|style|voice|language|way|with me))?"),
+        ("style.tone", r"\bterse tone\b"),
         ("style.length", rf"\b{_TELL}\b[^.;!?]{{0,40}}\b(?:{_SHORT}|{_LONG})\b"),
         ("style.length", rf"\b(?:{_SHORT}|{_LONG}) {_TELL}\b"),
         ("style.length", rf"\b(?:be|keep (?:it|them|things|your \w+)) (?:more |very |really )?(?:{_SHORT}|{_LONG})\b"),
@@ -143,7 +144,7 @@ def _language(text: str) -> tuple[str, int | None]:
 
 
 def _tone(text: str) -> tuple[str, int | None]:
-    found = re.findall(rf"\b(?:{_TONES})\b", text, re.IGNORECASE)
+    found = re.findall(rf"\b(?:{_TONES}|terse(?= tone))\b", text, re.IGNORECASE)
     return (f"Write in a {found[-1].lower()} tone." if found else ""), None
 
 

@@ -27,6 +27,7 @@ def wish(what: str) -> Memory:
         ("answer in German", "Answer in German."),
         ("reply to me in español", "Answer in Spanish."),
         ("write in a playful tone", "Write in a playful tone."),
+        ("write in a terse tone", "Write in a terse tone."),
         ("use bullet points", "Use bullet points where it helps."),
         ("don't use markdown", "Do not use markdown."),
         ("use metric units", "Use metric units."),

@@ -1,0 +1,127 @@
+"""How long a search takes with many memories of a person, and a great many in all.
+
+Sentences are drawn from made-up words, as common as words are; vectors are random. Questions are encoded for real.
+"""
+
+import random
+import resource
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chatune_core.memory.entries import Entry
+from chatune_core.memory.search import DIMENSIONS, MOST_BYTES, Encoder, MemorySearch
+from chatune_core.memory.values import Kind, MemoryId
+from chatune_core.messages import UserId
+
+_VOCABULARY = 20_000
+_QUESTIONS = 200
+_AT = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Milliseconds of a search, and what the cache came to."""
+
+    of_a_person: int
+    in_all: int
+    alone_p50: float
+    alone_p95: float
+    among_all_p50: float
+    among_all_p95: float
+    load_ms: float
+    add_ms: float
+    forget_ms: float
+    cache_mib: float
+    cache_people: int
+    peak_mib: float
+
+
+def measured(encoder: Encoder, of_a_person: int, in_all: int) -> Scale:
+    """Return the times of one person's searches before and after all others were loaded."""
+    made = _Made(random.Random(1), np.random.default_rng(1))
+    search = MemorySearch(encoder, most_bytes=MOST_BYTES)
+    ada = UserId("bench:0")
+    entries, vectors = made.person(0, of_a_person)
+    started = time.perf_counter()
+    search.load(ada, entries, vectors)
+    load_ms = (time.perf_counter() - started) * 1e3
+    alone = _times(search, ada, made)
+    for number in range(1, in_all // of_a_person):
+        search.load(UserId(f"bench:{number}"), *made.person(number, of_a_person))
+        search.search(ada, "Where do I live?", 1, today=None, allowed=lambda _: True)
+    among = _times(search, ada, made)
+    started = time.perf_counter()
+    search.add(ada, Entry(MemoryId("new"), "I keep bees.", at=_AT), made.vector())
+    add_ms = (time.perf_counter() - started) * 1e3
+    started = time.perf_counter()
+    search.forget(ada, MemoryId("new"))
+    forget_ms = (time.perf_counter() - started) * 1e3
+    return Scale(
+        of_a_person=of_a_person,
+        in_all=in_all,
+        alone_p50=float(np.percentile(alone, 50)),
+        alone_p95=float(np.percentile(alone, 95)),
+        among_all_p50=float(np.percentile(among, 50)),
+        among_all_p95=float(np.percentile(among, 95)),
+        load_ms=load_ms,
+        add_ms=add_ms,
+        forget_ms=forget_ms,
+        cache_mib=search.nbytes / 2**20,
+        cache_people=search.people,
+        peak_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10,
+    )
+
+
+def as_lines(scale: Scale) -> Iterator[str]:
+    for name, value in asdict(scale).items():
+        yield (
+            f"{name.replace('_', ' ')}: {value:,.1f}"
+            if isinstance(value, float)
+            else (f"{name.replace('_', ' ')}: {value:,}")
+        )
+
+
+def _times(search: MemorySearch, user: UserId, made: "_Made") -> list[float]:
+    times = []
+    for number in range(_QUESTIONS):
+        begins = "Where did I see the" if number % 2 else "Can you recommend a"
+        question = f"{begins} {made.sentence(6)} in May?"
+        started = time.perf_counter()
+        found = search.search(user, question, 10, today=date(2026, 3, 1), allowed=lambda _: True)
+        times.append((time.perf_counter() - started) * 1e3)
+        assert len(found) == 10
+    return times
+
+
+class _Made:
+    def __init__(self, chance: random.Random, noise: np.random.Generator) -> None:
+        self._chance, self._noise = chance, noise
+        letters = "aeioulnrstmdkpb"
+        self._words = [
+            "".join(chance.choices(letters, k=chance.randint(3, 9))) for _ in range(_VOCABULARY)
+        ]
+        self._weights = [1 / (rank + 10) for rank in range(_VOCABULARY)]
+
+    def person(
+        self, number: int, count: int
+    ) -> tuple[list[Entry], dict[MemoryId, NDArray[np.float32]]]:
+        kinds = (Kind.FACT, Kind.PREFERENCE)
+        entries = [
+            Entry(MemoryId(f"{number}:{i}"), f"I like {self.sentence(12)}.", kinds[i % 2], _AT)
+            for i in range(count)
+        ]
+        rows = self._noise.standard_normal((count, DIMENSIONS)).astype(np.float32)
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        return entries, {entry.id: row for entry, row in zip(entries, rows, strict=True)}
+
+    def vector(self) -> NDArray[np.float32]:
+        row = self._noise.standard_normal(DIMENSIONS).astype(np.float32)
+        return row / np.float32(np.linalg.norm(row))
+
+    def sentence(self, words: int) -> str:
+        return " ".join(self._chance.choices(self._words, self._weights, k=words))
