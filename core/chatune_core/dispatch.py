@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from chatune_core.bots import ActionHandler, Bot, Context, FormHandler
 from chatune_core.commands import Answer, Answered, Command, CommandTable, bind, command_from
-from chatune_core.errors import GenerationFailed, InvalidInput
+from chatune_core.errors import ConfigurationError, GenerationFailed, InvalidInput
 from chatune_core.forms import Form, read_form
 from chatune_core.memory.ports import Remembering
 from chatune_core.messages import (
@@ -70,6 +70,7 @@ class Dispatch:
         self._actions: dict[str, ActionHandler] = dict(bot.actions)
         self._forms: dict[str, tuple[Form, FormHandler]] = dict(bot.forms)
         for part in (ratings, *parts):
+            _check_free({*part.actions, *part.forms} & {*self._actions, *self._forms})
             self._actions |= part.actions
             self._forms |= part.forms
         self.forms: Mapping[str, Form] = {name: form for name, (form, _) in self._forms.items()}
@@ -233,6 +234,13 @@ class Dispatch:
         if files is None:
             raise InvalidInput("Files cannot be read here.")
         return await files.read(attachment, self._settings.largest_file)
+
+
+def _check_free(taken: set[str]) -> None:
+    if taken:
+        raise ConfigurationError(
+            f"The action {min(taken)!r} is one of Chatune's own.", "Choose another name."
+        )
 
 
 def _outcome(event: Inbound, answered: Answered) -> Outcome:

@@ -104,8 +104,10 @@ class Town:
         failing: Failing | None = None,
         clock: FakeClock | None = None,
         stores: Stores | None = None,
+        bot: Bot | None = None,
     ) -> None:
         self.clock, self.platform, self.files = clock or FakeClock(), FakePlatform(), FakeFiles()
+        self.bot = bot or Bot()
         self.stores = stores or memory_stores(self.clock, timedelta(seconds=60))
         self.enforcer, self.classifier = FakeEnforcer(), Scores()
         self.enforcers: dict[str, FakeEnforcer] = {"test": self.enforcer}
@@ -152,7 +154,7 @@ class Town:
             default_model="small",
             senders={"test": self.platform},
             files={"test": self.files},
-            bot=Bot(),
+            bot=self.bot,
             settings=CoreSettings(poll=timedelta(seconds=0.01)),
             now=self.clock,
             parts=[

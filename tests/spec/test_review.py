@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from chatune_core.errors import RetryLater
+from chatune_core.bots import Bot, Context
+from chatune_core.errors import ConfigurationError, RetryLater
 from chatune_core.messages import ConversationId, EventKey, MessageDeleted, Reply, WorkspaceId
 from chatune_core.moderation.appeals import NOBODY_THERE, NOT_YOURS, OPEN, THANKS
 from chatune_core.moderation.cases import CaseState, Measure
@@ -280,6 +281,17 @@ async def test_only_the_author_may_appeal_and_only_once_at_a_time(town: Town) ->
     assert twice.private
     [case] = await town.cases()
     assert case.appeal == "it is a name"
+
+
+async def test_a_bot_cannot_take_over_what_the_moderators_buttons_do() -> None:
+    bot = Bot()
+
+    @bot.action("case-undo")
+    async def undo(context: Context, value: str) -> str:
+        return "Done."
+
+    with pytest.raises(ConfigurationError, match="'case-undo' is one of Chatune's own"):
+        await Town(bot=bot).post("hello")
 
 
 async def test_what_was_undone_needs_no_appeal(town: Town) -> None:
