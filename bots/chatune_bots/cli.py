@@ -1,4 +1,4 @@
-"""The command line: `chatune chat | serve | init | doctor | data | moderate`.
+"""The command line: `chatune chat | serve | init | doctor | data | memory | moderate`.
 
 Only names and help live here; each command imports what it needs when it is run, so that
 `chatune --help` is quick.
@@ -24,6 +24,12 @@ app = typer.Typer(
 )
 data = typer.Typer(help="What is kept about a person.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data, name="data")
+
+
+memory = typer.Typer(
+    help="What is remembered of a person.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(memory, name="memory")
 
 
 class _CheckByDefault(TyperGroup):
@@ -56,6 +62,10 @@ RoleOption = Annotated[
 ChannelOption = Annotated[
     str, typer.Option("--channel", metavar="ID", help="Where, as in discord:GUILD:CHANNEL.")
 ]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", metavar="FILE", help="Write to a new file, mode 0600.")
+]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask first.")]
 UserArgument = Annotated[
     str, typer.Argument(metavar="USER", help="The person's id, as in terminal:ann.")
 ]
@@ -137,9 +147,7 @@ def doctor(bot: BotOption = None, home: HomeOption = None) -> None:
 @data.command("export")
 def export(
     user: UserArgument,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write to a new file, mode 0600.")
-    ] = None,
+    out: OutOption = None,
     home: HomeOption = None,
 ) -> None:
     """Print everything stored about a person, as JSON."""
@@ -152,7 +160,7 @@ def export(
 @data.command("erase")
 def erase(
     user: UserArgument,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+    yes: YesOption = False,
     home: HomeOption = None,
 ) -> None:
     """Erase everything stored about a person, and print what went."""
@@ -177,6 +185,55 @@ def audit(
         from chatune_bots.data_audit import run_audit
 
         run_audit(chosen, Path.cwd(), limit, verify=verify)
+
+
+@memory.command("show")
+def memory_show(user: UserArgument, home: HomeOption = None) -> None:
+    """Print what is remembered of a person."""
+    with failures_as_lines(chosen := _home(home)):
+        from chatune_bots.memory_command import run_show
+
+        run_show(chosen, Path.cwd(), user)
+
+
+@memory.command("export")
+def memory_export(user: UserArgument, out: OutOption = None, home: HomeOption = None) -> None:
+    """Print what is remembered of a person, as JSON."""
+    with failures_as_lines(chosen := _home(home)):
+        from chatune_bots.memory_command import run_export
+
+        run_export(chosen, Path.cwd(), user, out)
+
+
+@memory.command("forget")
+def memory_forget(
+    user: UserArgument,
+    numbers: Annotated[list[str], typer.Argument(metavar="NUMBER...", help="As show has them.")],
+    home: HomeOption = None,
+) -> None:
+    """Forget memories of a person by their numbers, and print what went."""
+    with failures_as_lines(chosen := _home(home)):
+        from chatune_bots.memory_command import run_forget
+
+        run_forget(chosen, Path.cwd(), user, numbers)
+
+
+@memory.command("forget-all")
+def memory_forget_all(user: UserArgument, yes: YesOption = False, home: HomeOption = None) -> None:
+    """Forget everything that was learned of a person and said with them."""
+    with failures_as_lines(chosen := _home(home)):
+        from chatune_bots.memory_command import run_forget_all
+
+        run_forget_all(chosen, Path.cwd(), user, ask=not yes)
+
+
+@memory.command("off")
+def memory_off(user: UserArgument, home: HomeOption = None) -> None:
+    """Turn memory off for a person who asked for it elsewhere."""
+    with failures_as_lines(chosen := _home(home)):
+        from chatune_bots.memory_command import run_off
+
+        run_off(chosen, Path.cwd(), user)
 
 
 @moderate.command()

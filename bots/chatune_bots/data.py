@@ -28,7 +28,7 @@ def run_export(home: Home, folder: Path, user: str, out: Path | None) -> None:
         InvalidInput: `out` exists, or `user` is no id.
     """
     begun = start(home, folder, None)
-    person = _person(user)
+    person = chosen_person(user)
 
     async def export() -> Sequence[PersonalRecord]:
         async with open_stores(begun.settings, home) as stores:
@@ -54,7 +54,7 @@ def run_erase(home: Home, folder: Path, user: str, *, ask: bool) -> None:
         InvalidInput: the person at the terminal said no, or `user` is no id.
     """
     begun = start(home, folder, None)
-    person = _person(user)
+    person = chosen_person(user)
     question = f"Erase everything stored about {person}? It cannot be undone."
     try:
         if ask and not typer.confirm(question, default=False):
@@ -78,7 +78,12 @@ def run_erase(home: Home, folder: Path, user: str, *, ask: bool) -> None:
         typer.echo(f"  {store:<20} {count}")
 
 
-def _person(user: str) -> UserId:
+def chosen_person(user: str) -> UserId:
+    """Return the id that was typed.
+
+    Raises:
+        InvalidInput: it is none.
+    """
     platform, separator, rest = user.partition(":")
     if not (platform and separator and rest) or not user.isprintable():
         raise InvalidInput(f"{user!r} is no person's id; it looks like {terminal_user()!r}.")

@@ -14,6 +14,7 @@ from chatune_core.errors import ConfigurationError
 from chatune_core.memory.commands import MemoryCommands
 from chatune_core.memory.finding import SearchFinder
 from chatune_core.memory.gate import WriteGate
+from chatune_core.memory.linking import LinkCommand
 from chatune_core.memory.recalling import Recalling
 from chatune_core.memory.walk import PersonalMemory, Places
 from chatune_core.messages import ConversationId
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from chatune_core.memory.search import Encoder
 
 logger = logging.getLogger(__name__)
+_LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 _TERMINALS = ("terminal", "console")
 
 
@@ -50,7 +52,14 @@ def open_memory(
         stores.memories, recalling, places, gate.worth_remembering, lambda: secrets.token_hex(8)
     )
     commands = MemoryCommands(memory, stores.history, stores.personal_data, stores.links, now)
-    return OpenedMemory(memory, [commands, ConsentCommands(stores.consents, now)])
+    consents = ConsentCommands(stores.consents, now)
+    return OpenedMemory(memory, [commands, consents, LinkCommand(stores.links, _code, now)])
+
+
+def _code() -> str:
+    """Return twelve letters and digits that are not taken for one another, in two groups."""
+    letters = "".join(secrets.choice(_LETTERS) for _ in range(12))
+    return f"{letters[:6]}-{letters[6:]}"
 
 
 def is_private(conversation: ConversationId) -> bool:

@@ -16,6 +16,8 @@ def shell(tmp_path: Path) -> Shell:
     folder.mkdir()
     environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "LOGNAME": "ann"}
     environment |= {"HOME": str(tmp_path), "CHATUNE_HOME": str(tmp_path / "home")}
+    # The command line under test is that of the tests, installed or not.
+    environment |= {key: os.environ[key] for key in ("PYTHONPATH",) if key in os.environ}
     return Shell(tmp_path / "home", folder, environment)
 
 

@@ -9,6 +9,7 @@ from chatune_core.bots import Bot
 from chatune_core.consents import ConsentCommands
 from chatune_core.memory.commands import MemoryCommands
 from chatune_core.memory.finding import SearchFinder
+from chatune_core.memory.linking import LinkCommand
 from chatune_core.memory.recalling import Recalling
 from chatune_core.memory.walk import PersonalMemory, Places
 from chatune_core.messages import (
@@ -97,6 +98,7 @@ def make_world(
     places = Places(allowed, lambda place: place.startswith("test:private"))
     recalling = Recalling(stores.memories, SearchFinder(lambda: None))
     tokens = map("memory{}".format, itertools.count(1))
+    codes = itertools.count(1)
     memory = PersonalMemory(
         stores.memories, recalling, places, lambda text: True, lambda: next(tokens)
     )
@@ -114,7 +116,11 @@ def make_world(
         settings=settings or CoreSettings(poll=timedelta(seconds=0.01), lease_for=lease_for),
         now=clock,
         moderation=moderation,
-        parts=[commands, ConsentCommands(stores.consents, clock)],
+        parts=[
+            commands,
+            ConsentCommands(stores.consents, clock),
+            LinkCommand(stores.links, lambda: f"CODE-{next(codes)}", clock),
+        ],
         memory=memory,
     )
     return World(runtime, stores, model, platform, files, clock)

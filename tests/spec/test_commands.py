@@ -136,7 +136,7 @@ async def test_help_lists_every_command_with_its_usage(shop: World) -> None:
     names = [line.split()[0].removeprefix("/") for line in lines]
     answers = ["again", "bad", "correct", "good"]
     builtin = ["help", "model", "report", "reset", "rewrite", "stop", "summarize"]
-    memory = ["feedback", "memory", "training", "why"]
+    memory = ["feedback", "link", "memory", "training", "why"]
     assert names == sorted(
         [*answers, *builtin, *memory, "count", "order", "quiet", "summary", "tip"]
     )

@@ -97,13 +97,13 @@ def which(meant: Sequence[Memory]) -> Answer:
 def forgotten(memories: Sequence[Memory], receipt: ErasureReceipt) -> Answer:
     """Return what was forgotten, and the receipt."""
     said = "\n".join(f"Forgotten: {_shortened(memory.text)}" for memory in memories)
-    return Answer(f"{said}\n{_counted(receipt)}", private=True)
+    return Answer(f"{said}\n{counted(receipt)}", private=True)
 
 
 def forgotten_all(receipt: ErasureReceipt) -> Answer:
     """Return the receipt for everything."""
     return Answer(
-        f"Everything is forgotten.\n{_counted(receipt)}\nThe key that it was encrypted with is "
+        f"Everything is forgotten.\n{counted(receipt)}\nThe key that it was encrypted with is "
         "destroyed, so no backup can bring it back. Whether I may remember things is as you last "
         "said; /memory off ends it.",
         private=True,
@@ -140,7 +140,8 @@ def _limits(preferences: MemoryPreferences) -> str:
     return ""
 
 
-def _counted(receipt: ErasureReceipt) -> str:
+def counted(receipt: ErasureReceipt) -> str:
+    """Return the receipt, a line for each store."""
     lines = [f"  {receipt.removed.get(store, 0)} {what}" for store, what in _RECEIPT.items()]
     return "\n".join(["Removed:", *lines])
 
