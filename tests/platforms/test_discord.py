@@ -49,7 +49,7 @@ async def test_a_visit_of_everything(bundled: Shell) -> None:
             await until(lambda: answers(dm) and answers(thread))
 
             # A slash command, with what it may be completed to; its answer is private.
-            completed = await server.autocomplete(ann, channel, "help", "command", "mo")
+            completed = await server.autocomplete(ann, channel, "help", "command", "mod")
             await completed.answered()
             assert [choice["value"] for choice in completed.choices] == ["model"]
             await server.slash(ann, channel, "help", {"command": "model"})
