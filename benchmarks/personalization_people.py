@@ -16,15 +16,110 @@ _NAMES = (
 )  # fmt: skip
 _COMMON_WORDS: Mapping[str, frozenset[str]] = {
     "French": frozenset(
-        ["le", "la", "les", "des", "est", "et", "une", "un", "dans", "que", "pour", "avec", "sur", "sont", "qui", "du", "au"]
+        [
+            "le",
+            "la",
+            "les",
+            "des",
+            "est",
+            "et",
+            "une",
+            "un",
+            "dans",
+            "que",
+            "pour",
+            "avec",
+            "sur",
+            "sont",
+            "qui",
+            "du",
+            "au",
+        ]
     ),
-    "Spanish": frozenset(["el", "la", "los", "las", "es", "y", "una", "un", "en", "que", "para", "con", "por", "son", "del", "se", "como"]),
+    "Spanish": frozenset(
+        [
+            "el",
+            "la",
+            "los",
+            "las",
+            "es",
+            "y",
+            "una",
+            "un",
+            "en",
+            "que",
+            "para",
+            "con",
+            "por",
+            "son",
+            "del",
+            "se",
+            "como",
+        ]
+    ),
     "German": frozenset(
-        ["der", "die", "das", "ist", "und", "ein", "eine", "in", "zu", "mit", "für", "auf", "sind", "von", "den", "nicht"]
+        [
+            "der",
+            "die",
+            "das",
+            "ist",
+            "und",
+            "ein",
+            "eine",
+            "in",
+            "zu",
+            "mit",
+            "für",
+            "auf",
+            "sind",
+            "von",
+            "den",
+            "nicht",
+        ]
     ),
-    "Italian": frozenset(["il", "la", "le", "gli", "è", "e", "una", "un", "di", "che", "per", "con", "sono", "del", "nel", "come", "si"]),
+    "Italian": frozenset(
+        [
+            "il",
+            "la",
+            "le",
+            "gli",
+            "è",
+            "e",
+            "una",
+            "un",
+            "di",
+            "che",
+            "per",
+            "con",
+            "sono",
+            "del",
+            "nel",
+            "come",
+            "si",
+        ]
+    ),
 }
-_ENGLISH = frozenset(["the", "is", "and", "a", "in", "to", "of", "that", "for", "with", "are", "it", "on", "as", "by", "you", "can"])
+_ENGLISH = frozenset(
+    [
+        "the",
+        "is",
+        "and",
+        "a",
+        "in",
+        "to",
+        "of",
+        "that",
+        "for",
+        "with",
+        "are",
+        "it",
+        "on",
+        "as",
+        "by",
+        "you",
+        "can",
+    ]
+)
 _WORD = re.compile(r"[^\W\d_]+")
 _ITEM = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+\S", re.MULTILINE)
 SHORT_WORDS, DETAILED_WORDS = 40, 80

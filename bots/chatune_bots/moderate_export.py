@@ -21,6 +21,7 @@ from chatune_bots.new_file import new_file
 from chatune_bots.start import Start, start
 from chatune_core.messages import UserId
 from chatune_core.moderation.cases import Case, CaseState
+from chatune_core.moderation.rules.crowd import COUNTED
 from chatune_core.moderation.verdicts import Role
 from chatune_core.privacy import Purpose
 from chatune_storage.stores import Stores
@@ -28,9 +29,6 @@ from chatune_storage.stores import Stores
 SOURCE = "review"
 _OWN_PLATFORM = "terminal"
 """People at a terminal of this machine; everybody else writes on somebody's platform."""
-_OF_SEVERAL_MESSAGES = "crowd."
-"""How the rules begin that a text alone does not break: floods, repetitions."""
-
 Row = Mapping[str, object]
 
 
@@ -130,7 +128,7 @@ def _labels(case: Case) -> dict[str, int]:
     return {
         finding.category.value: label
         for finding in case.findings
-        if not finding.where and not finding.rule.startswith(_OF_SEVERAL_MESSAGES)
+        if not finding.where and not finding.rule.startswith(COUNTED)
     }
 
 

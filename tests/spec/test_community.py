@@ -308,6 +308,23 @@ async def test_a_flood_is_counted_so_it_is_sure_and_acted_on() -> None:
     assert town.enforcer.pauses == {SQUARE: timedelta(seconds=30)}
 
 
+async def test_of_a_flood_that_goes_on_nobody_is_told_message_by_message() -> None:
+    town = Town(limits=CrowdLimits(messages=2), measures={Category.SPAM: (Measure.REMOVE,)})
+
+    cards = [await town.post(text) for text in ("one", "two", "three", "four", "five")]
+
+    assert [len(each) for each in cards] == [0, 0, 1, 0, 0]
+    assert len(town.enforcer.removed) == len(await town.cases()) == 3
+
+
+async def test_a_flood_that_says_something_forbidden_is_told_of_all_the_same() -> None:
+    town = Town(limits=CrowdLimits(messages=1), measures={Category.SPAM: (Measure.REMOVE,)})
+
+    cards = [await town.post(text) for text in ("one", "two", "a foulword")]
+
+    assert [bool(each) for each in cards] == [False, True, True]
+
+
 async def test_a_card_tells_the_record_of_its_author_in_this_workspace(town: Town) -> None:
     await town.post("a foulword")
     await town.post("a foulword", BEN)

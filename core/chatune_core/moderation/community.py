@@ -20,7 +20,7 @@ from chatune_core.moderation.moderator import Moderator
 from chatune_core.moderation.notices import appeal_button, warning
 from chatune_core.moderation.pictures import Pictures
 from chatune_core.moderation.posts import NAME, Judged, Posts
-from chatune_core.moderation.rules.crowd import Crowd
+from chatune_core.moderation.rules.crowd import COUNTED, Crowd
 from chatune_core.moderation.verdicts import Category, Finding, Level, Verdict
 from chatune_core.moderation.watching import Watch, Watching
 from chatune_core.outcomes import Announced, Audited, CaseOpened, Effect, Outcome
@@ -30,6 +30,8 @@ MOST_CASES = 100
 """Earlier cases of a person that count as their record."""
 SUPPORT_AGAIN = timedelta(hours=1)
 """Before that nobody is told twice where to find help."""
+FLOOD_AGAIN = timedelta(minutes=10)
+"""So far apart are two cards about one person's flood; its posts are dealt with in between, too."""
 _NOTHING = Outcome()
 
 
@@ -106,6 +108,8 @@ class Community:
         self, case: Case, verdict: Verdict, watch: Watch, earlier: Sequence[Case]
     ) -> Outcome:
         effects: list[Effect] = [CaseOpened(case), await self._record(case, verdict)]
+        if _goes_on(case, earlier):
+            return Outcome(effects=tuple(effects))
         if watch.review is not None:
             effects.append(_card(case, watch.review, earlier))
         enforcer = self._enforcer(case.conversation)
@@ -149,6 +153,16 @@ def _is_known(
 def _is_same(one: Finding, other: Finding) -> bool:
     named = (one.category, one.rule, one.where, one.digest)
     return named == (other.category, other.rule, other.where, other.digest)
+
+
+def _goes_on(case: Case, earlier: Sequence[Case]) -> bool:
+    """Return whether everybody was told already of the flood that this post is one more of."""
+    return all(finding.rule.startswith(COUNTED) for finding in case.findings) and any(
+        each.shadow == case.shadow
+        and abs(case.at - each.at) < FLOOD_AGAIN
+        and {finding.rule for finding in case.findings} <= {known.rule for known in each.findings}
+        for each in earlier
+    )
 
 
 def _helping_first(verdict: Verdict) -> Verdict:

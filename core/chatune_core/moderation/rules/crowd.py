@@ -11,6 +11,8 @@ from chatune_core.messages import ConversationId, MessageKey, UserId
 from chatune_core.moderation.normalising import Normalised
 from chatune_core.moderation.verdicts import SURE, Category, Finding
 
+COUNTED = "crowd."
+"""How the rules are called that count messages instead of reading them."""
 _SHORTEST = 12
 """Characters below which a repetition says nothing: people say "ok" and "thanks" often."""
 
@@ -114,7 +116,7 @@ class Crowd:
 
 def _counted(what: str) -> Finding:
     """Return a finding that is sure: it was counted, not guessed."""
-    return Finding(Category.SPAM, SURE, f"crowd.{what}")
+    return Finding(Category.SPAM, SURE, f"{COUNTED}{what}")
 
 
 def simhash(text: str) -> int:
