@@ -103,6 +103,7 @@ def main() -> int:
     parser.add_argument("--split", default="public")
     parser.add_argument("--system", nargs="*", default=list(SYSTEMS))
     parser.add_argument("--task", nargs="*", default=[])
+    parser.add_argument("--cache", type=Path, help="keep what the baselines encode in this folder")
     parser.add_argument("--scale", action="store_true", help="measure many memories instead")
     parser.add_argument("--of-a-person", type=int, default=10_000)
     parser.add_argument("--in-all", type=int, default=1_000_000)
@@ -122,7 +123,7 @@ def main() -> int:
     bench, data = asked.bench.resolve(), asked.data.resolve()
     results: dict[str, Results] = {}
     with tempfile.TemporaryDirectory() as folder:
-        cache = Path(folder)
+        cache = (asked.cache or Path(folder)).resolve()
         for system in systems:
             print(f"{system} ...", file=sys.stderr, flush=True)
             results[system] = results_of(system, bench, data, asked.split, asked.task, cache)

@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import cache
 
 from chatune_core.embedding.sentences import SentenceEncoder
 from chatune_core.memory.dense import Vector
@@ -90,6 +91,7 @@ class Plugin:
             self._vectors.update((texts[key], vector) for key, vector in vectors.items())
 
 
+@cache
 def _remembered(text: str) -> Candidate | None:
     """Return what is remembered of `text`, as a way of answering if it can be read as one."""
     for lasting in (True, False):

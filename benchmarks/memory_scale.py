@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,7 +106,7 @@ class _Made:
         self._words = [
             "".join(chance.choices(letters, k=chance.randint(3, 9))) for _ in range(_VOCABULARY)
         ]
-        self._weights = [1 / (rank + 10) for rank in range(_VOCABULARY)]
+        self._up_to = list(accumulate(1 / (rank + 10) for rank in range(_VOCABULARY)))
 
     def person(
         self, number: int, count: int
@@ -124,4 +125,4 @@ class _Made:
         return row / np.float32(np.linalg.norm(row))
 
     def sentence(self, words: int) -> str:
-        return " ".join(self._chance.choices(self._words, self._weights, k=words))
+        return " ".join(self._chance.choices(self._words, cum_weights=self._up_to, k=words))
