@@ -15,6 +15,8 @@ from chatune_adapters.testing.discord.server import DiscordServer
 from chatune_adapters.testing.slack.server import SlackServer
 from chatune_adapters.testing.slack.world import Team
 from chatune_bots.compose import utc_now
+from chatune_bots.memory import open_memory
+from chatune_bots.memory_settings import MemorySection
 from chatune_core.bots import Bot
 from chatune_core.generation.requests import (
     ChatMessage,
@@ -61,6 +63,7 @@ async def running(
 ) -> AsyncGenerator[Runtime, None]:
     """Run `bot` on one platform while the body runs, from the moment that it is connected."""
     models = models or {"parrot": Parrot()}
+    memory = open_memory(MemorySection(search="words"), stores, utc_now)
     runtime = Runtime(
         inbox=stores.inbox,
         ledger=stores.ledger,
@@ -73,6 +76,8 @@ async def running(
         bot=bot,
         settings=settings or CoreSettings(),
         now=utc_now,
+        parts=memory.parts,
+        memory=memory.memory,
     )
     async with anyio.create_task_group() as tasks:
         await tasks.start(runtime.run)

@@ -7,6 +7,7 @@ from functools import partial
 
 from sqlalchemy import Connection, RowMapping, Table, or_, select
 
+from chatune_core.memory.values import MemoryId
 from chatune_core.messages import ConversationId, EventKey, UserId
 from chatune_core.moderation.cases import Case
 from chatune_core.outcomes import AnswerCorrected, AnswerRated, GenerationMade
@@ -34,6 +35,7 @@ from chatune_storage.tables import (
     inbox,
     memories,
     memory_people,
+    memory_uses,
     microseconds,
     moderation_cases,
     moment,
@@ -66,12 +68,12 @@ class SqlPersonalData:
     def _records(self, connection: Connection, user: UserId) -> Iterator[PersonalRecord]:
         key = self._keyring.known(connection, user)
         if key is not None:
-            messages = _messages(connection, key)
+            messages, uses = _messages(connection, key), _uses(connection, key)
             for table, record in (
                 (inbox, _event),
                 (outbox, partial(_reply, messages)),
                 (turns, _turn),
-                (generations, _generation),
+                (generations, partial(_generation, uses)),
                 (ratings, _rating),
                 (corrections, _correction),
             ):
@@ -157,7 +159,23 @@ def _turn(row: RowMapping, key: PersonKey) -> dict[str, object]:
     return readable(turn_from([row[name] for name in TURN_COLUMNS], key))
 
 
-def _generation(row: RowMapping, key: PersonKey) -> dict[str, object]:
+def _uses(connection: Connection, key: PersonKey) -> Mapping[str, list[MemoryId]]:
+    """Return the memories that each answer to the person used."""
+    rows = connection.execute(
+        select(memory_uses.c.event, memory_uses.c.memory)
+        .join(generations, generations.c.event == memory_uses.c.event)
+        .where(generations.c.person_id == key.id)
+        .order_by(memory_uses.c.event, memory_uses.c.place)
+    )
+    uses = defaultdict[str, list[MemoryId]](list)
+    for event, memory in rows:
+        uses[event].append(MemoryId(memory))
+    return uses
+
+
+def _generation(
+    uses: Mapping[str, list[MemoryId]], row: RowMapping, key: PersonKey
+) -> dict[str, object]:
     event, prompt, completion = row["event"], row["prompt"], row["completion"]
     made = GenerationMade(
         event=EventKey(event),
@@ -177,6 +195,7 @@ def _generation(row: RowMapping, key: PersonKey) -> dict[str, object]:
         first_token_s=row["first_token_s"],
         total_s=row["total_s"],
         question=EventKey(row["question"] or event),
+        memories=tuple(uses.get(event, ())),
     )
     return readable(made)
 

@@ -359,7 +359,9 @@ async def test_an_export_and_an_erasure_reach_everything_that_is_remembered(
         stores, elsewhere("2"), MemoryPreferencesChanged(ANN, MemoryPreferences(paused=True))
     )
 
+    await handle(stores, said("1"), replace(generated("1"), memories=(TEA.id,)))
     exported = {item.store: item.record for item in await stores.personal_data.export(ANN)}
+    assert exported["generations"]["memories"] == ["tea"]
     assert (exported["memories"]["text"], exported["memory_preferences"]["paused"]) == (
         "Likes tea.",
         True,
