@@ -76,6 +76,34 @@ async def test_a_request_that_asks_for_more_is_answered_and_honoured(on: World) 
     assert await texts(on) == ["I love green tea."]
 
 
+async def test_what_is_to_be_noted_for_the_answer_is_not_remembered(on: World) -> None:
+    answer = await on.say("Note that the list is sorted. Write a search for it.", PRIVATE)
+
+    assert answer == "Note that the list is sorted. Write a search for it."
+    assert await texts(on) == []
+
+
+async def test_forgetting_something_else_forgets_no_memory(on: World) -> None:
+    await on.say("Remember that I love green tea.", PRIVATE)
+
+    answer = await on.say("Forget my last silly question about tea.", PRIVATE)
+
+    assert answer.endswith("(I remember nothing like that.)")
+    assert await texts(on) == ["I love green tea."]
+
+
+@pytest.mark.parametrize(("line", "why"), [("pause", "paused"), ("here", "limited")])
+async def test_who_asks_where_memory_does_not_work_is_told_why(
+    on: World, line: str, why: str
+) -> None:
+    await on.say(f"/memory {line}", PRIVATE)
+
+    answer = await on.say("Remember that I love green tea.", ELSEWHERE)
+
+    assert f"(Memory is {why}" in answer
+    assert await texts(on) == []
+
+
 async def test_forget_that_forgets_what_is_meant(on: World) -> None:
     await on.say("Remember that I love green tea.", PRIVATE)
     await on.say("Remember that my bike is red.", PRIVATE)

@@ -128,6 +128,15 @@ def status(standing: MemoryStanding, known: int, *, allowed: bool) -> str:
     return f"Memory is on{_limits(standing.preferences)}. I remember {known} things; /memory show."
 
 
+def not_learning(standing: MemoryStanding) -> str:
+    """Return why nothing is learned from a person, where memory is allowed."""
+    if not standing.agreed:
+        return OFF
+    if standing.preferences.paused:
+        return "Memory is paused; /memory resume goes on."
+    return "Memory is limited to other conversations; /memory here adds this one."
+
+
 def _limits(preferences: MemoryPreferences) -> str:
     if preferences.paused:
         return " but paused; /memory resume goes on"

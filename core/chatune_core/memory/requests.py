@@ -51,11 +51,16 @@ _SMALL = frozenset(
 
 
 def meant_by(words: str, memories: Sequence[Memory]) -> list[Memory]:
-    """Return the memories that share the most words with `words`; none if none shares any."""
+    """Return the memories that share the most words with `words`, and at least half of them.
+
+    What is forgotten cannot be brought back, so "forget my question about tea" means no memory of tea.
+    """
     wanted = _telling(words)
     shares = [(len(wanted & _telling(memory.text)), memory) for memory in memories]
     most = max((share for share, _ in shares), default=0)
-    return [memory for share, memory in shares if share == most and most > 0]
+    if most == 0 or 2 * most < len(wanted):
+        return []
+    return [memory for share, memory in shares if share == most]
 
 
 def _telling(text: str) -> frozenset[str]:

@@ -1,10 +1,11 @@
 """Memory in the walk of a message: what is learned from it, recalled for it, or asked of it."""
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from chatune_core.commands import Answer
-from chatune_core.memory.answers import SURE, forgotten, kept, status, which
+from chatune_core.memory.answers import SURE, forgotten, kept, not_learning, which
 from chatune_core.memory.chains import unlearned
 from chatune_core.memory.explicit import (
     ForgetEverything,
@@ -26,6 +27,7 @@ from chatune_core.outcomes import Effect, MemoryLearned
 from chatune_core.privacy import ErasureReceipt
 
 _NOTHING = Heard()
+_OF_THEMSELVES = re.compile(r"\b(?:i|i'm|i've|i'd|me|my|mine)\b", re.IGNORECASE)
 _SHORT = 400
 """Characters of a message that is read whatever the quick look says: reading it is as quick."""
 
@@ -116,7 +118,7 @@ class _Attention:
         """See Attention.heard. A message that asks for more is answered besides."""
         first, *more = [*own_sentences(text)] or [text]
         request = request_in(first if more else text)
-        if request is not None:
+        if request is not None and (not more or _about_the_person(request)):
             heard = await self._requested(request)
             return replace(heard, answer=None) if more else heard
         if not self.learns or (len(text) > _SHORT and not self.of.worth_reading(text)):
@@ -152,7 +154,7 @@ class _Attention:
 
     async def _remember(self, request: RememberThis) -> Heard:
         if not self.learns:
-            return Heard(note=f"({status(self.standing, 0, allowed=True)})")
+            return Heard(note=f"({not_learning(self.standing)})")
         effects = self.lessons(asked_for(request), await self._known())
         if not effects:
             said = "I know that already."
@@ -173,6 +175,13 @@ class _Attention:
             )
         receipt = await self.of.forget(self.event.user, [meant[0].id])
         return Heard(note="(Forgotten.)", answer=forgotten(meant, receipt))
+
+
+def _about_the_person(request: Request) -> bool:
+    """Return whether a message that goes on is meant for memory: "note that x > 0" is for the answer."""
+    if not isinstance(request, RememberThis) or request.lasting:
+        return True
+    return _OF_THEMSELVES.search(request.what) is not None
 
 
 def _candidates(text: str) -> tuple[Candidate, ...]:
