@@ -99,10 +99,10 @@ async def turns_per_second(
             bot=bot, settings=CoreSettings(lanes=in_flight), now=now,
         )  # fmt: skip
         run = f"{time.time_ns():x}"
-        room = anyio.Semaphore(in_flight)
+        numbers = iter(range(count))
 
-        async def put(number: int) -> None:
-            async with room:
+        async def put() -> None:
+            for number in numbers:
                 await runtime.receive(
                     MessageReceived(
                         EventKey(f"bench:{run}:{number}"),
@@ -116,8 +116,8 @@ async def turns_per_second(
         async with anyio.create_task_group() as tasks:
             await tasks.start(runtime.run)
             wall, cpu = time.perf_counter(), time.process_time()
-            for number in range(count):
-                tasks.start_soon(put, number)
+            for _ in range(in_flight):
+                tasks.start_soon(put)
             await platform.done.wait()
             await anyio.lowlevel.checkpoint()
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu

@@ -55,7 +55,7 @@ _SAMPLING = tuple(field.name for field in dataclasses.fields(Sampling))
 def event_text(event: Inbound) -> str:
     """Return the whole event as text."""
     name, fields = _FIELDS[type(event)]
-    return json.dumps([name, *(getattr(event, field) for field in fields)], default=_plain)
+    return _encoded([name, *[getattr(event, field) for field in fields]])
 
 
 def _plain(value: Any) -> object:  # noqa: ANN401 - json hands over whatever it does not know
@@ -64,6 +64,9 @@ def _plain(value: Any) -> object:  # noqa: ANN401 - json hands over whatever it 
     if isinstance(value, Attachment):
         return [value.name, value.media_type, value.size_bytes, value.url]
     raise TypeError(f"no stored form for {value!r}")
+
+
+_encoded = json.JSONEncoder(default=_plain).encode
 
 
 def event_from(text: str) -> Inbound:

@@ -1,8 +1,8 @@
 """One database: its connections, and how long it waits for others."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from anyio import CancelScope, CapacityLimiter, to_thread
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from chatune_core.errors import ConfigurationError
@@ -109,20 +109,29 @@ class _Served:
 
 
 class _Filed:
-    """Connections to a file. All of `work` is one visit to a thread: each costs more than most
-    statements do.
+    """Connections to a file, kept open. All of `work` is one visit to a thread: each costs more
+    than most statements do.
     """
 
-    def __init__(self, engine: Engine, connections: int) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, connections: int, *, writes: bool) -> None:
+        self._engine, self._writes = engine, writes
         self._threads = CapacityLimiter(connections)
+        self._idle: list[Connection] = []
 
     async def run(self, work: Callable[[Connection], Answer]) -> Answer:
         return await to_thread.run_sync(self._work, work, limiter=self._threads)
 
     def _work(self, work: Callable[[Connection], Answer]) -> Answer:
-        with self._engine.begin() as connection:
-            return work(connection)
+        connection = self._idle.pop() if self._idle else self._engine.connect()
+        try:
+            if not self._writes:
+                return work(connection)
+            with _transaction(connection):
+                return work(connection)
+        except sqlite3.Error as error:  # of a `Statement`, which is the driver's own
+            raise DBAPIError.instance(None, None, error, sqlite3.Error) from error
+        finally:
+            self._idle.append(connection)
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:
@@ -130,7 +139,27 @@ class _Filed:
             yield
 
     async def close(self) -> None:
-        await to_thread.run_sync(self._engine.dispose)
+        await to_thread.run_sync(self._close)
+
+    def _close(self) -> None:
+        for connection in self._idle:
+            connection.close()
+        self._engine.dispose()
+
+
+@contextmanager
+def _transaction(connection: Connection) -> Iterator[None]:
+    """Run the body in a transaction that has the right to write from its beginning."""
+    driver: Any = connection.connection.driver_connection
+    driver.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        driver.execute("COMMIT")
+    except BaseException:
+        # On some errors SQLite has undone everything by itself.
+        if driver.in_transaction:
+            driver.execute("ROLLBACK")
+        raise
 
 
 @asynccontextmanager
@@ -197,16 +226,17 @@ def _touch(file: str) -> None:
 
 
 def _sqlite(url: URL, lock_wait: timedelta) -> Database:
-    options: dict[str, Any] = {"connect_args": {"timeout": lock_wait.total_seconds()}}
+    # Left alone, the driver would open transactions late and without the right to write.
+    options: dict[str, Any] = {
+        "connect_args": {"timeout": lock_wait.total_seconds()},
+        "isolation_level": "AUTOCOMMIT",
+        "pool_reset_on_return": None,
+    }
     writer = create_engine(url, pool_size=1, max_overflow=0, **options)
-    reader = create_engine(
-        url, pool_size=_READERS, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **options
-    )
+    reader = create_engine(url, pool_size=_READERS, **options)
 
     @event.listens_for(writer, "connect")
     def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - a driver's own object
-        # The driver would open transactions late and without the right to write.
-        connection.isolation_level = None
         cursor = connection.cursor()
         for setting in (
             "journal_mode = WAL",
@@ -218,11 +248,7 @@ def _sqlite(url: URL, lock_wait: timedelta) -> Database:
             cursor.execute(f"PRAGMA {setting}")
         cursor.close()
 
-    @event.listens_for(writer, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    sides = _Filed(writer, 1), _Filed(reader, _READERS)
+    sides = _Filed(writer, 1, writes=True), _Filed(reader, _READERS, writes=False)
     return Database(*sides, "sqlite", url.render_as_string(), Path(url.database or ""))
 
 

@@ -34,6 +34,7 @@ from chatune_storage.keys import PersonKey
 from chatune_storage.memory_rows import MemorySql
 from chatune_storage.personal import Decision
 from chatune_storage.queues import platform_of
+from chatune_storage.statements import Statement
 from chatune_storage.tables import (
     WAITING,
     choices,
@@ -217,15 +218,17 @@ class EffectSql:
 
     def __init__(self, dialect: str) -> None:
         chosen = sqlite if dialect == "sqlite" else postgresql
-        made, voted = chosen.insert(generations), chosen.insert(ratings)
+        made, voted = chosen.insert(generations).inline(), chosen.insert(ratings)
         chose, corrected = chosen.insert(choices), chosen.insert(corrections)
-        self._reply = chosen.insert(outbox).on_conflict_do_nothing()
-        self._generation = made.on_conflict_do_update(
+        answered = chosen.insert(outbox).inline().on_conflict_do_nothing()
+        generated = made.on_conflict_do_update(
             index_elements=["event"],
-            set_={
-                column: made.excluded[column] for column in _replaced(generations, "id", "event")
-            },
+            set_={column: made.excluded[column] for column in _columns(generations, "id", "event")},
         )
+        later = ("seq", "ended_at", "parked_because")
+        self._reply = Statement(dialect, answered, _columns(outbox, *later))
+        self._generation = Statement(dialect, generated, _columns(generations, "id"))
+        self._turn = Statement(dialect, insert(turns).inline(), _columns(turns, "id"))
         self._vote = voted.on_conflict_do_update(
             index_elements=["answers", "person_id"],
             set_={column: voted.excluded[column] for column in ("score", "reason", "at")},
@@ -252,17 +255,17 @@ class EffectSql:
                 .where(ratings.c.score.in_(scores))
             )
         models = [{"conversation": c, "model": model} for c, model in rows.models.items()]
+        self._turn.run(connection, rows.turns)
+        self._generation.run(connection, rows.generations)
         for statement, gathered in (
-            (insert(turns), rows.turns),
-            (self._generation, rows.generations),
             (self._use, rows.uses),
             (self._vote, list(rows.votes.values())),
             (self._correction, list(rows.corrections.values())),
             (self._model, models),
-            (self._reply, rows.replies),
         ):
             if gathered:
                 connection.execute(statement, gathered)
+        self._reply.run(connection, rows.replies)
         self._cases.write(connection, rows.cases, rows.keys)
         self._memories.write(connection, rows.memories, rows.keys)
         record_decisions(connection, rows.decisions, rows.keys)
@@ -293,5 +296,5 @@ def _replacing(row: Row) -> Row:
     return where | {name: row[name] for name in ("person_id", "text", "at")}
 
 
-def _replaced(table: Table, *kept: str) -> list[str]:
-    return [column.name for column in table.columns if column.name not in kept]
+def _columns(table: Table, *left_out: str) -> list[str]:
+    return [column.name for column in table.columns if column.name not in left_out]

@@ -5,15 +5,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, select
 
 from chatune_core.messages import ConversationId, EventKey, MessageKey, Turn
 from chatune_storage.database import Database
 from chatune_storage.effects import TURN_TEXT
 from chatune_storage.keyring import Keyring
 from chatune_storage.keys import PersonKey
-from chatune_storage.queues import among
 from chatune_storage.reader import Reader
+from chatune_storage.statements import Among, Statement
 from chatune_storage.tables import generations, moment, shown
 
 TURN_COLUMNS = ("event", "conversation", "person_id", "role", "text", "at")
@@ -40,8 +40,9 @@ class SqlHistory:
     def __init__(self, database: Database, reader: Reader, keyring: Keyring) -> None:
         self._database, self._reader, self._keyring = database, reader, keyring
         sqlite = database.dialect == "sqlite"
-        self._recent = text(_SQLITE_RECENT if sqlite else _POSTGRES_RECENT)
-        self._chosen = among(
+        recent = _SQLITE_RECENT if sqlite else _POSTGRES_RECENT
+        self._recent = Statement(database.dialect, recent)
+        self._chosen = Among(
             database.dialect,
             "conversation",
             "SELECT conversation, model FROM choices WHERE {among}",
@@ -56,7 +57,7 @@ class SqlHistory:
     def _recent_of_all(
         self, connection: Connection, asked: Sequence[tuple[ConversationId, int]]
     ) -> Sequence[Sequence[Turn]]:
-        by_limit = defaultdict[int, set[ConversationId]](set)
+        by_limit: dict[int, set[ConversationId]] = defaultdict(set)
         for conversation, limit in asked:
             by_limit[limit].add(conversation)
         turns = {
@@ -70,9 +71,9 @@ class SqlHistory:
         self, connection: Connection, conversations: Iterable[ConversationId], limit: int
     ) -> Mapping[ConversationId, list[Turn]]:
         asked = {"conversations": json.dumps(list(conversations)), "limit": limit}
-        rows = connection.execute(self._recent, asked).all()
+        rows = self._recent.rows(connection, asked)
         keys = self._keyring.of_rows(connection, {row[2] for row in rows})
-        spoken = defaultdict[ConversationId, list[Turn]](list)
+        spoken: dict[ConversationId, list[Turn]] = defaultdict(list)
         for row in rows:
             # A person may have been erased since the rows were read.
             if row[2] in keys:
@@ -115,7 +116,7 @@ class SqlHistory:
     def _chosen_of_all(
         self, connection: Connection, conversations: Sequence[ConversationId]
     ) -> Sequence[str | None]:
-        rows = connection.execute(self._chosen, {"keys": list(set(conversations))})
+        rows = self._chosen.of(connection, set(conversations))
         models: dict[str, str] = {row[0]: row[1] for row in rows}
         return [models.get(conversation) for conversation in conversations]
 

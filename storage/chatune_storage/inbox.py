@@ -5,19 +5,31 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from anyio import CancelScope
-from sqlalchemy import text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, text
 
 from chatune_core.messages import EventKey, Inbound, StopRequested, line_of
 from chatune_core.ports import EventLease, Standing
 from chatune_storage.codec import event_from, event_text
 from chatune_storage.keyring import Keyring
-from chatune_storage.queues import HELD, among, by_attempt, platform_of
-from chatune_storage.tables import CLAIMED, ENDED, READY, WAITING, inbox
+from chatune_storage.queues import Held, platform_of
+from chatune_storage.statements import Statement, Values
+from chatune_storage.tables import CLAIMED, ENDED, READY, WAITING
 from chatune_storage.writer import Transaction, Writer
 
 PAYLOAD = "inbox.payload"
 _MICROSECOND = timedelta(microseconds=1)
+# What an event is stored with, and PostgreSQL's types of it.
+_TYPES = {
+    "key_hash": "bytea",
+    "line": "text",
+    "person_id": "bigint",
+    "payload": "bytea",
+    "state": "smallint",
+    "attempt": "integer",
+    "free_at": "bigint",
+    "stopping": "boolean",
+    "platform": "text",
+}
 # A stop that was never stored means whatever runs now.
 _STOP = text(
     f"UPDATE inbox SET stopping = :stopping WHERE state = {CLAIMED} AND seq = "
@@ -42,13 +54,9 @@ class SqlInbox:
     ) -> None:
         self._writer, self._keyring = writer, keyring
         self._lease_for = lease_for // _MICROSECOND
-        chosen = sqlite if dialect == "sqlite" else postgresql
-        self._insert = chosen.insert(inbox).on_conflict_do_nothing().returning(inbox.c.key_hash)
-        self._renew = among(
-            dialect,
-            "key_hash",
-            f"UPDATE inbox SET free_at = :until WHERE {{among}} AND {HELD} "
-            "RETURNING key_hash, stopping",
+        self._insert = _Insert(dialect)
+        self._renew: Held[bytes] = Held(
+            dialect, "inbox", "key_hash", "free_at = :until", "key_hash, stopping"
         )
 
     async def put(self, event: Inbound) -> bool:
@@ -85,7 +93,7 @@ class SqlInbox:
             first.append(None if key_hash in rows else key_hash)
             if key_hash not in rows:
                 rows[key_hash] = _row(transaction, event, key_hash)
-        stored = set(transaction.connection.execute(self._insert, list(rows.values())).scalars())
+        stored = self._insert.stored(transaction.connection, list(rows.values()))
         transaction.inbox_lines.update(
             line
             for event, key_hash in zip(events, first, strict=True)
@@ -127,11 +135,10 @@ class SqlInbox:
         hashes = {self._keyring.hashed(lease.event.key): lease for lease in leases}
         standings = {lease.event.key: Standing.LOST for lease in leases}
         claims = ((key_hash, lease.attempt) for key_hash, lease in hashes.items())
-        for attempt, keys in by_attempt(claims).items():
-            asked = {"keys": keys, "attempt": attempt, "until": transaction.now + self._lease_for}
-            for key_hash, stopping in transaction.connection.execute(self._renew, asked):
-                standing = Standing.STOPPED if stopping else Standing.HELD
-                standings[hashes[key_hash].event.key] = standing
+        until = {"until": transaction.now + self._lease_for}
+        for key_hash, stopping in self._renew.rows(transaction.connection, claims, until):
+            standing = Standing.STOPPED if stopping else Standing.HELD
+            standings[hashes[key_hash].event.key] = standing
         return standings
 
     def _stop_all(
@@ -150,6 +157,29 @@ class SqlInbox:
             return None
         key = self._keyring.of_rows(transaction.connection, [row[1]])[row[1]]
         return event_from(key.open(PAYLOAD, row[0].hex(), row[2])).key
+
+
+class _Insert:
+    """Adds events that are not there yet."""
+
+    def __init__(self, dialect: str) -> None:
+        # One by one where a statement travels nowhere, else all in one.
+        self._each = dialect == "sqlite"
+        source = ", ".join(f":{name}" for name in _TYPES)
+        if not self._each:
+            source = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in _TYPES.items())
+        rows = f"VALUES ({source})" if self._each else f"SELECT * FROM unnest({source})"
+        self._statement = Statement(
+            dialect,
+            f"INSERT INTO inbox ({', '.join(_TYPES)}) {rows} "
+            "ON CONFLICT DO NOTHING RETURNING key_hash",
+        )
+
+    def stored(self, connection: Connection, rows: Sequence[Values]) -> set[bytes]:
+        """Return the key hashes of those that were added."""
+        if not self._each:
+            rows = [{name: [row[name] for row in rows] for name in _TYPES}]
+        return {row[0] for each in rows for row in self._statement.rows(connection, each)}
 
 
 def _row(transaction: Transaction, event: Inbound, key_hash: bytes) -> dict[str, object]:

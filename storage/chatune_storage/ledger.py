@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
+from sqlalchemy import Connection
+
 from chatune_core.messages import UserId, WorkspaceId, line_of
 from chatune_core.outcomes import (
     Announced,
@@ -36,7 +38,8 @@ from chatune_storage.effects import EffectRows, EffectSql
 from chatune_storage.erasure import scrub
 from chatune_storage.keyring import Keyring
 from chatune_storage.memory_rows import user_of
-from chatune_storage.queues import HELD, among, by_attempt
+from chatune_storage.queues import Held
+from chatune_storage.statements import Statement
 from chatune_storage.sweeps import sweep
 from chatune_storage.tables import ENDED
 from chatune_storage.writer import Transaction, Writer
@@ -57,16 +60,16 @@ class SqlLedger:
         dialect = database.dialect
         self._effects = EffectSql(dialect)
         # What is left of an ended event says nothing about anybody.
-        self._end = among(
+        self._end: Held[bytes] = Held(
             dialect,
+            "inbox",
             "key_hash",
-            f"UPDATE inbox SET state = {ENDED}, ended_at = :now, line = NULL, person_id = NULL, "
-            f"payload = NULL, platform = NULL WHERE {{among}} AND {HELD} RETURNING key_hash",
+            f"state = {ENDED}, ended_at = :now, line = NULL, person_id = NULL, payload = NULL, "
+            "platform = NULL",
+            returning="key_hash",
         )
-        self._ended = among(
-            dialect,
-            "key_hash",
-            f"SELECT key_hash, attempt FROM inbox WHERE {{among}} AND state = {ENDED}",
+        self._ended_by = Statement(
+            dialect, f"SELECT attempt FROM inbox WHERE key_hash = :key AND state = {ENDED}"
         )
 
     async def commit(self, lease: EventLease, outcome: Outcome) -> bool:
@@ -86,7 +89,9 @@ class SqlLedger:
         if len(commits) > 1 and any(_workspaces(commit.outcome) for commit in commits):
             # Work that is going on in a workspace is lost with it: end nothing ahead of its turn.
             return [self._commit_all(transaction, [commit])[0] for commit in commits]
-        ended = self._end_all(transaction, commits)
+        claims = ((commit.key_hash, commit.lease.attempt) for commit in commits)
+        rows = self._end.rows(transaction.connection, claims, {"now": transaction.now})
+        ended = {row[0] for row in rows}
         # The same claim may be committed twice at once, and two claims on one event: the first
         # of those that the database let through counts.
         left, outcomes = set(ended), []
@@ -121,27 +126,18 @@ class SqlLedger:
                 transaction.outbox_lines.add(reply.conversation)
         self._effects.write(transaction.connection, rows)
 
-    def _end_all(self, transaction: Transaction, commits: Sequence[_Commit]) -> set[bytes]:
-        ended: set[bytes] = set()
-        claims = ((commit.key_hash, commit.lease.attempt) for commit in commits)
-        for attempt, keys in by_attempt(claims).items():
-            asked = {"keys": keys, "attempt": attempt, "now": transaction.now}
-            ended.update(transaction.connection.execute(self._end, asked).scalars())
-        return ended
-
     def _have_ended(
         self, transaction: Transaction, commits: Sequence[_Commit], ended: set[bytes]
     ) -> Sequence[bool]:
         """Say who has succeeded: now, or before with the same claim."""
-        others = [commit.key_hash for commit in commits if commit.key_hash not in ended]
-        before: dict[bytes, int] = {}
-        if others:
-            found = transaction.connection.execute(self._ended, {"keys": others})
-            before = {row[0]: row[1] for row in found}
         return [
-            commit.key_hash in ended or before.get(commit.key_hash) == commit.lease.attempt
+            commit.key_hash in ended or self._ended_before(transaction.connection, commit)
             for commit in commits
         ]
+
+    def _ended_before(self, connection: Connection, commit: _Commit) -> bool:
+        found = self._ended_by.rows(connection, {"key": commit.key_hash})
+        return [row[0] for row in found] == [commit.lease.attempt]
 
 
 def _workspaces(outcome: Outcome) -> list[WorkspaceId]:

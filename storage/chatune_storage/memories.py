@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, select
 
 from chatune_core.memory.ports import MemoryStanding
 from chatune_core.memory.values import Memory, MemoryId
@@ -16,11 +17,21 @@ from chatune_storage.forgetting import Forgetting
 from chatune_storage.keyring import Keyring
 from chatune_storage.links import persons_of
 from chatune_storage.memory_rows import memory_from, preferences_from
-from chatune_storage.queues import among
 from chatune_storage.reader import Reader
 from chatune_storage.rekeying import Rekeying
+from chatune_storage.statements import Among
 from chatune_storage.tables import memories, memory_uses
 
+_COLUMNS = (
+    "user_id",
+    "person_id",
+    "revision",
+    "paused",
+    "everywhere",
+    "only_in",
+    "circle",
+    "agreed",
+)
 # An answer waits for this one: a walk of three keys for each person.
 _STANDING = f"""
 SELECT p.user_id, p.id AS person_id, m.revision, m.paused, m.everywhere, m.only_in, l.circle, (
@@ -50,8 +61,8 @@ class SqlMemories:
     ) -> None:
         self._database, self._reader, self._keyring = database, reader, keyring
         self._now = now
-        self._standing = among(database.dialect, "p.user_id", _STANDING)
-        self._revisions = among(database.dialect, "l.circle", _REVISIONS)
+        self._standing = Among(database.dialect, "p.user_id", _STANDING)
+        self._revisions = Among(database.dialect, "l.circle", _REVISIONS)
         self._forgetting = Forgetting(database.dialect, Rekeying(keyring).run)
 
     async def standing(self, user: UserId) -> MemoryStanding:
@@ -61,16 +72,17 @@ class SqlMemories:
     def _standings(
         self, connection: Connection, users: Sequence[UserId]
     ) -> Sequence[MemoryStanding]:
-        rows = connection.execute(self._standing, {"keys": list(set(users))}).mappings().all()
+        found = self._standing.of(connection, set(users))
+        rows = [dict(zip(_COLUMNS, row, strict=True)) for row in found]
         circles = {row["circle"] for row in rows if row["circle"] is not None}
         revisions = self._revisions_of(connection, circles)
-        found = {row["user_id"]: _standing_from(row, revisions) for row in rows}
-        return [found.get(user, MemoryStanding()) for user in users]
+        standings = {row["user_id"]: _standing_from(row, revisions) for row in rows}
+        return [standings.get(user, MemoryStanding()) for user in users]
 
     def _revisions_of(self, connection: Connection, circles: Iterable[str]) -> Mapping[str, str]:
         wanted, parts = list(circles), defaultdict[str, list[str]](list)
         if wanted:
-            for circle, person, revision in connection.execute(self._revisions, {"keys": wanted}):
+            for circle, person, revision in self._revisions.of(connection, wanted):
                 parts[circle].append(f"{person}.{revision or 0}")
         return {circle: " ".join(each) for circle, each in parts.items()}
 
@@ -107,7 +119,7 @@ class SqlMemories:
         return ErasureReceipt(user, now, forgotten.removed)
 
 
-def _standing_from(row: RowMapping, revisions: Mapping[str, str]) -> MemoryStanding:
+def _standing_from(row: Mapping[str, Any], revisions: Mapping[str, str]) -> MemoryStanding:
     alone = f"{row['person_id']}.{row['revision'] or 0}"
     revision = revisions.get(row["circle"], alone)
     if row["revision"] is None:

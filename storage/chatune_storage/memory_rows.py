@@ -170,7 +170,7 @@ def memory_from(row: RowMapping, key: PersonKey) -> Memory:
     )
 
 
-def preferences_from(row: RowMapping) -> MemoryPreferences:
+def preferences_from(row: Mapping[Any, Any]) -> MemoryPreferences:
     """Return what a person said, from their row in `memory_people`."""
     only_in = tuple(ConversationId(place) for place in json.loads(row["only_in"]))
     return MemoryPreferences(bool(row["paused"]), bool(row["everywhere"]), only_in)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from anyio import CancelScope
-from sqlalchemy import text
 
 from chatune_core.messages import EventKey, MessageKey
 from chatune_core.ports import ReplyLease
@@ -13,20 +12,21 @@ from chatune_storage.codec import reply_from
 from chatune_storage.effects import REPLY
 from chatune_storage.keyring import Keyring
 from chatune_storage.queues import HELD
+from chatune_storage.statements import Statement
 from chatune_storage.tables import ENDED
 from chatune_storage.writer import Transaction, Writer
 
 _MICROSECOND = timedelta(microseconds=1)
 # An ended reply keeps its line, so that it is found when the workspace goes.
-_DELIVERED = text(
+_DELIVERED = (
     f"UPDATE outbox SET state = {ENDED}, ended_at = :now, payload = NULL "
     f"WHERE answers = :key AND {HELD}"
 )
-_PARK = text(
+_PARKED = (
     f"UPDATE outbox SET state = {ENDED}, ended_at = :now, parked_because = :reason "
     f"WHERE answers = :key AND {HELD}"
 )
-_SHOWN = text(
+_SHOWN = (
     "INSERT INTO shown (message, answers) SELECT CAST(:message AS text), answers FROM outbox "
     f"WHERE answers = :key AND {HELD} "
     "ON CONFLICT (message) DO UPDATE SET answers = excluded.answers"
@@ -46,9 +46,14 @@ class _Ending:
 class SqlOutbox:
     """See Outbox."""
 
-    def __init__(self, writer: Writer, keyring: Keyring, lease_for: timedelta) -> None:
+    def __init__(
+        self, writer: Writer, keyring: Keyring, dialect: str, lease_for: timedelta
+    ) -> None:
         self._writer, self._keyring = writer, keyring
         self._lease_for = lease_for // _MICROSECOND
+        self._delivered = Statement(dialect, _DELIVERED)
+        self._parked = Statement(dialect, _PARKED)
+        self._shown = Statement(dialect, _SHOWN)
 
     async def lease(self, limit: int) -> Sequence[ReplyLease]:
         """See Outbox.lease."""
@@ -57,7 +62,7 @@ class SqlOutbox:
     async def delivered(self, lease: ReplyLease, messages: Sequence[MessageKey]) -> None:
         """See Outbox.delivered."""
         ending = _Ending(lease, tuple(messages))
-        await self._writer.change(_deliver_all, ending, lines=(lease.reply.conversation,))
+        await self._writer.change(self._deliver_all, ending, lines=(lease.reply.conversation,))
 
     async def release(self, lease: ReplyLease, after: timedelta) -> None:
         """See Outbox.release."""
@@ -66,7 +71,7 @@ class SqlOutbox:
     async def park(self, lease: ReplyLease, reason: str) -> None:
         """See Outbox.park."""
         ending = _Ending(lease, reason=reason)
-        await self._writer.change(_park_all, ending, lines=(lease.reply.conversation,))
+        await self._writer.change(self._park_all, ending, lines=(lease.reply.conversation,))
 
     def _lease(
         self, transaction: Transaction, limits: Sequence[int]
@@ -84,31 +89,28 @@ class SqlOutbox:
             leases.append(ReplyLease(reply_from(EventKey(row.key), key.user, said), row.attempt))
         return leases
 
+    def _deliver_all(self, transaction: Transaction, endings: Sequence[_Ending]) -> Sequence[None]:
+        # Of two reports on one claim at once the first counts.
+        first = {(e.lease.reply.answers, e.lease.attempt): e for e in reversed(endings)}
+        rows = [_named(transaction, ending) for ending in first.values()]
+        shown = [
+            {**row, "message": message}
+            for row, ending in zip(rows, first.values(), strict=True)
+            for message in ending.messages
+        ]
+        self._shown.run(transaction.connection, shown)
+        self._delivered.run(transaction.connection, rows)
+        return [None] * len(endings)
+
+    def _park_all(self, transaction: Transaction, endings: Sequence[_Ending]) -> Sequence[None]:
+        rows = [_named(transaction, ending) | {"reason": ending.reason} for ending in endings]
+        self._parked.run(transaction.connection, rows)
+        return [None] * len(endings)
+
     async def _give_back(self, leases: Sequence[ReplyLease]) -> None:
         with CancelScope(shield=True):
             for lease in leases:
                 await self.release(lease, timedelta())
-
-
-def _deliver_all(transaction: Transaction, endings: Sequence[_Ending]) -> Sequence[None]:
-    # Of two reports on one claim at once the first counts.
-    first = {(e.lease.reply.answers, e.lease.attempt): e for e in reversed(endings)}
-    rows = [_named(transaction, ending) for ending in first.values()]
-    shown = [
-        {"key": row["key"], "attempt": row["attempt"], "message": message}
-        for row, ending in zip(rows, first.values(), strict=True)
-        for message in ending.messages
-    ]
-    if shown:
-        transaction.connection.execute(_SHOWN, shown)
-    transaction.connection.execute(_DELIVERED, rows)
-    return [None] * len(endings)
-
-
-def _park_all(transaction: Transaction, endings: Sequence[_Ending]) -> Sequence[None]:
-    rows = [_named(transaction, ending) | {"reason": ending.reason} for ending in endings]
-    transaction.connection.execute(_PARK, rows)
-    return [None] * len(endings)
 
 
 def _named(transaction: Transaction, ending: _Ending) -> dict[str, object]:

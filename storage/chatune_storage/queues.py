@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Generic, TypeVar
 
-from sqlalchemy import BindParameter, Connection, TextClause, bindparam, text
+from sqlalchemy import Connection
 
 from chatune_core.messages import ConversationId
+from chatune_storage.statements import Among, Rows, Statement, Values
 from chatune_storage.tables import CLAIMED, ENDED, READY, RESTING, WAITING
 
 Key = TypeVar("Key", str, bytes)
@@ -53,7 +54,7 @@ FROM picked WHERE q.seq = picked.seq
 RETURNING q.seq, q.{{key}}, q.person_id, q.attempt, q.payload
 """
 # In one order everywhere, or two transactions with the same lines deadlock.
-_LOCK_LINES = text(
+_LOCK_LINES = (
     "SELECT pg_advisory_xact_lock(number) FROM (SELECT DISTINCT hashtextextended(line, 0) AS number"
     " FROM unnest(CAST(:lines AS text[])) AS line ORDER BY number) AS numbers"
 )
@@ -91,17 +92,21 @@ class Queue(Generic[Key]):
         self._platforms = {f"platform_{number}": name for number, name in enumerate(names)}
         self._claims = platforms is None or bool(names)
         self._claim = _claim(dialect, table, key, self._platforms)
-        self._rest = text(
-            f"UPDATE {table} SET state = {RESTING}, free_at = :free_at WHERE {key} = :key AND {HELD}"
+        self._rest = Statement(
+            dialect,
+            f"UPDATE {table} SET state = {RESTING}, free_at = :free_at WHERE {key} = :key AND {HELD}",
         )
-        self._promote = among(
+        self._promote = Among(
             dialect,
             "line",
             f"UPDATE {table} SET state = {READY} WHERE state = {WAITING} AND seq IN ("
             f"SELECT min(seq) FROM {table} WHERE {{among}} AND state < {ENDED} GROUP BY line)"
-            + (_nothing_open(behind, table) if behind else ""),
+            + (_nothing_open(behind, table) if behind else "")
+            + " RETURNING seq",
         )
-        self._abandon = text(f"UPDATE {table} SET free_at = 0 WHERE state = {CLAIMED}")
+        self._abandon = Statement(
+            dialect, f"UPDATE {table} SET free_at = 0 WHERE state = {CLAIMED}"
+        )
 
     def claim(
         self, connection: Connection, limit: int, now: int, until: int
@@ -110,23 +115,22 @@ class Queue(Generic[Key]):
         if not self._claims:
             return []
         asked = {"limit": limit, "now": now, "until": until, **self._platforms}
-        found = connection.execute(self._claim, asked)
+        found = self._claim.rows(connection, asked)
         return sorted((Claimed(*row) for row in found), key=attrgetter("seq"))
 
     def rest(self, connection: Connection, rests: Sequence[tuple[Key, int, int]]) -> None:
         """Give claims back: key, attempt, and the time before which the row is not claimable."""
-        rows = [{"key": key, "attempt": attempt, "free_at": at} for key, attempt, at in rests]
-        connection.execute(self._rest, rows)
+        rows = ({"key": key, "attempt": attempt, "free_at": at} for key, attempt, at in rests)
+        self._rest.run(connection, rows)
 
     def abandon(self, connection: Connection) -> None:
         """Let every claim run out at once: those who made them are known to be dead."""
-        connection.execute(self._abandon)
+        self._abandon.run(connection, [{}])
 
-    def promote(self, connection: Connection, lines: Iterable[str]) -> None:
+    def promote(self, connection: Connection, lines: Collection[str]) -> None:
         """Let the first row of each line be claimed."""
-        keys = list(lines)
-        if keys:
-            connection.execute(self._promote, {"keys": keys})
+        if lines:
+            self._promote.of(connection, lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,7 @@ class Queues:
     dialect: str
     inbox: Queue[bytes]
     outbox: Queue[str]
+    lock: Statement
 
     def lock_lines(self, connection: Connection, lines: Sequence[str]) -> None:
         """Have one transaction at a time decide who is first in these lines.
@@ -143,7 +148,7 @@ class Queues:
         SQLite has one writer anyway.
         """
         if lines and self.dialect == "postgresql":
-            connection.execute(_LOCK_LINES, {"lines": lines})
+            self.lock.run(connection, [{"lines": lines}])
 
 
 def queues_of(dialect: str, platforms: Collection[str] | None = None) -> Queues:
@@ -152,6 +157,7 @@ def queues_of(dialect: str, platforms: Collection[str] | None = None) -> Queues:
         dialect,
         Queue(dialect, "inbox", "key_hash", platforms, behind="outbox"),
         Queue(dialect, "outbox", "answers", platforms),
+        Statement(dialect, _LOCK_LINES),
     )
 
 
@@ -167,7 +173,7 @@ def platform_of(conversation: ConversationId) -> str:
     return conversation.partition(":")[0]
 
 
-def _claim(dialect: str, table: str, key: str, platforms: Iterable[str]) -> TextClause:
+def _claim(dialect: str, table: str, key: str, platforms: Iterable[str]) -> Statement:
     """Return the claim of rows of the platforms bound to these names, or of all if there are none."""
     ready, claim = _SQLITE_READY, _SQLITE_CLAIM
     if dialect == "postgresql":
@@ -178,21 +184,36 @@ def _claim(dialect: str, table: str, key: str, platforms: Iterable[str]) -> Text
         parts = [{"index": "ready", "of_platform": ""}]
     walks = [ready.format(table=table, number=number, **part) for number, part in enumerate(parts)]
     of_platforms = f"AND platform IN ({', '.join(names)})" if names else ""
-    return text(claim.format(table=table, key=key, ready="".join(walks), of_platforms=of_platforms))
+    ready = "".join(walks)
+    claim = claim.format(table=table, key=key, ready=ready, of_platforms=of_platforms)
+    return Statement(dialect, claim)
 
 
-def among(dialect: str, column: str, statement: str) -> TextClause:
-    """Return `statement` with `{among}` asking that `column` is one of the list `:keys`."""
-    if dialect == "sqlite":
-        one_of: BindParameter[object] = bindparam("keys", expanding=True)
-        return text(statement.format(among=f"{column} IN :keys")).bindparams(one_of)
-    # One text whatever the length, so that the server's prepared statement is used again.
-    return text(statement.format(among=f"{column} = ANY(:keys)"))
+class Held(Generic[Key]):
+    """A change to rows of `table` whose claims still stand; `returning` names its columns."""
+
+    def __init__(self, dialect: str, table: str, key: str, change: str, returning: str) -> None:
+        self._each = dialect == "sqlite"  # where a statement travels nowhere
+        which = f"{key} = :key" if self._each else f"{key} = ANY(:keys)"
+        changed = f"UPDATE {table} SET {change} WHERE {which} AND {HELD} RETURNING {returning}"
+        self._change = Statement(dialect, changed)
+
+    def rows(
+        self, connection: Connection, claims: Iterable[tuple[Key, int]], values: Values
+    ) -> Rows:
+        """Change the rows of these claims, each a key and an attempt; return those that stood."""
+        asked: Iterable[Values]
+        if self._each:
+            asked = ({"key": key, "attempt": attempt, **values} for key, attempt in claims)
+        else:
+            groups = _by_attempt(claims).items()
+            asked = ({"keys": keys, "attempt": attempt, **values} for attempt, keys in groups)
+        return [row for each in asked for row in self._change.rows(connection, each)]
 
 
-def by_attempt(claims: Iterable[tuple[Key, int]]) -> Mapping[int, list[Key]]:
+def _by_attempt(claims: Iterable[tuple[Key, int]]) -> Mapping[int, list[Key]]:
     """Group claims by their number, which is 1 for nearly all."""
-    groups = defaultdict[int, list[Key]](list)
+    groups: dict[int, list[Key]] = defaultdict(list)
     for key, attempt in claims:
         groups[attempt].append(key)
     return groups

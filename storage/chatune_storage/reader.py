@@ -42,7 +42,7 @@ class Reader:
 
 def _answers(connection: Connection, questions: Sequence[_Question]) -> Sequence[object]:
     answers: list[object] = [None] * len(questions)
-    groups = defaultdict[Look[Any, Any], list[int]](list)
+    groups: dict[Look[Any, Any], list[int]] = defaultdict(list)
     for place, question in enumerate(questions):
         groups[question.look].append(place)
     for look, places in groups.items():

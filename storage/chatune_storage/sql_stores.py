@@ -95,7 +95,7 @@ def _stores(
     return Stores(
         inbox=SqlInbox(writer, keyring, database.dialect, lease_for),
         ledger=SqlLedger(database, writer, keyring),
-        outbox=SqlOutbox(writer, keyring, lease_for),
+        outbox=SqlOutbox(writer, keyring, database.dialect, lease_for),
         history=SqlHistory(database, reader, keyring),
         consents=SqlConsents(database, writer, now),
         audit=SqlAuditLog(database, writer, chain, now),

@@ -143,7 +143,7 @@ class Writer:
     def _apply(
         self, transaction: Transaction, jobs: Sequence[_Job], results: list[object], claims: bool
     ) -> None:
-        groups = defaultdict[Apply[Any, Any], list[int]](list)
+        groups: dict[Apply[Any, Any], list[int]] = defaultdict(list)
         for place, job in enumerate(jobs):
             if job.claims is claims:
                 groups[job.apply].append(place)
