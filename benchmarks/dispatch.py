@@ -132,12 +132,14 @@ async def _child(options: argparse.Namespace) -> None:
 
     from chatune_core.bots import Bot, Context
     from chatune_core.messages import ConversationId, EventKey, MessageReceived, UserId
+    from chatune_core.ports import Capabilities
     from chatune_core.settings import CoreSettings
     from stores import open_bench_stores
 
     begun, bot, at = time.perf_counter(), Bot(), datetime.now(UTC)
     run = f"{time.time_ns():x}"  # a database of an earlier run has seen the same numbers
     replies: list[str] = []
+    recorder = _Recorder(replies, Capabilities(buttons=False, files=False))
 
     async def noop(context: Context, text: str = "") -> None: ...
 
@@ -153,7 +155,7 @@ async def _child(options: argparse.Namespace) -> None:
         runtime = chatune_core.runtime.Runtime(
             inbox=stores.inbox, ledger=stores.ledger, outbox=stores.outbox, history=stores.history,
             generators={"none": None},  # type: ignore[dict-item]  # commands alone: never asked
-            default_model="none", files={}, senders={"bench": _Recorder(replies)}, bot=bot,
+            default_model="none", files={}, senders={"bench": recorder}, bot=bot,
             settings=CoreSettings(), now=lambda: datetime.now(UTC), prefix="!",
         )  # fmt: skip
         started = time.perf_counter() - begun
@@ -175,14 +177,8 @@ async def _child(options: argparse.Namespace) -> None:
 class _Recorder:
     """A platform that keeps what it was sent."""
 
-    def __init__(self, replies: list[str]) -> None:
-        self._replies = replies
-
-    @property
-    def capabilities(self) -> "Capabilities":
-        from chatune_core.ports import Capabilities
-
-        return Capabilities(buttons=False, files=False)
+    def __init__(self, replies: list[str], capabilities: "Capabilities") -> None:
+        self._replies, self.capabilities = replies, capabilities
 
     def preview(self, event: object, text: str) -> None: ...
 

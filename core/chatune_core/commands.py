@@ -231,7 +231,7 @@ class CommandTable:
         if "\n" in head:
             head, _, rest = text[len(self.prefix) :].partition("\n")
         name = head.lower()
-        return (name, rest) if NAME.fullmatch(name) else None
+        return (name, rest) if name in self._commands or NAME.fullmatch(name) else None
 
 
 def bind(command: Command, line: str, prefix: str = "/") -> list[object]:

@@ -41,10 +41,8 @@ class Delivery:
         self._sending = 0
         self._changed = Signal()
         self._closing = False
-
-    def wake(self) -> None:
-        """Look for replies now: one was committed, or is about to be."""
-        self._changed.set()
+        self.wake = self._changed.set
+        """Call it to have replies looked for now: one was committed, or is about to be."""
 
     def close(self) -> None:
         """`run` returns once nothing that is waiting can be sent at once."""

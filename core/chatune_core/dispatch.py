@@ -246,9 +246,13 @@ def _check_free(taken: set[str]) -> None:
 def _outcome(event: Inbound, answered: Answered) -> Outcome:
     if answered is None:
         return _NOTHING
-    answer = _answer(answered)
-    says = answer.text.strip() or answer.files
-    return Outcome(_reply(event, answer) if says else None, answer.effects)
+    if isinstance(answered, str):
+        if not answered.strip():
+            return _NOTHING
+        line = (event.key, event.conversation, event.user)
+        return Outcome(Reply(*line, answered, via=event.via))
+    says = answered.text.strip() or answered.files
+    return Outcome(_reply(event, answered) if says else None, answered.effects)
 
 
 def waits(event: Inbound) -> bool:

@@ -21,6 +21,8 @@ def fitted(reply: Reply, capabilities: Capabilities, press: str) -> Reply:
 
     `press` is the command to type where there are none.
     """
+    if not (reply.rateable or reply.buttons or reply.files):
+        return reply
     text, buttons, files = reply.text, reply.buttons, reply.files
     if capabilities.buttons:
         buttons += RATING if reply.rateable else ()

@@ -178,9 +178,9 @@ class Runtime:
         """Return `event` with clean text, and a request to stop as `StopRequested`."""
         event = _cleaned(event)
         match event:
-            case MessageReceived(text=text):
-                begins = text[: len(self._stop_line)].lower() == self._stop_line
-                stops = begins and self._is_stop(text)
+            case MessageReceived():
+                begins = event.text[: len(self._stop_line)].lower() == self._stop_line
+                stops = begins and self._is_stop(event.text)
             case CommandInvoked():
                 stops = event.name == "stop"
             case ActionTaken():
@@ -217,11 +217,8 @@ class Runtime:
 def _cleaned(event: Inbound) -> Inbound:
     """Return `event` with every text that a person or a client could choose made safe."""
     match event:
-        case MessageReceived(text=text, attachments=()) | MessageEdited(text=text):
-            cleaned = clean(text)
-            return event if cleaned is text else replace(event, text=cleaned)
         case MessageReceived():
-            return replace(event, text=clean(event.text), attachments=_named(event.attachments))
+            return _cleaned_message(event)
         case MessagePosted():
             return replace(
                 event,
@@ -230,6 +227,8 @@ def _cleaned(event: Inbound) -> Inbound:
                 attachments=_named(event.attachments),
                 previews=tuple(map(clean, event.previews)),
             )
+        case MessageEdited():
+            return replace(event, text=clean(event.text))
         case CommandInvoked():
             return replace(event, name=clean(event.name), arguments=clean(event.arguments))
         case ActionTaken():
@@ -241,6 +240,13 @@ def _cleaned(event: Inbound) -> Inbound:
             return replace(event, emoji=clean(event.emoji))
         case _:
             return event
+
+
+def _cleaned_message(message: MessageReceived) -> MessageReceived:
+    text = clean(message.text)
+    if text is message.text and not message.attachments:
+        return message
+    return replace(message, text=text, attachments=_named(message.attachments))
 
 
 def _named(attachments: tuple[Attachment, ...]) -> tuple[Attachment, ...]:

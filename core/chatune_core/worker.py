@@ -43,10 +43,8 @@ class Worker:
         self._running: dict[EventKey, tuple[EventLease, Stop]] = {}
         self._changed = Signal()
         self._closing = False
-
-    def wake(self) -> None:
-        """Look for work now: an event was stored, or is about to be."""
-        self._changed.set()
+        self.wake = self._changed.set
+        """Call it to have work looked for now: an event was stored, or is about to be."""
 
     def close(self) -> None:
         """Take no more work; `run` returns when the running turns have ended."""

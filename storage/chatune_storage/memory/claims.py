@@ -1,10 +1,10 @@
 """Queues in memory: one at a time in each line, claims that run out, no scanning."""
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import OrderedDict, deque
+from collections.abc import Callable, Container, Iterator
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from chatune_core.messages import EventKey
 
@@ -41,18 +41,19 @@ class ClaimQueue(Generic[Item]):
         self,
         now: Callable[[], datetime],
         lease_for: timedelta,
-        behind: "ClaimQueue[Any] | None" = None,
+        behind: Container[str | None] = (),
     ) -> None:
-        """Let no item go while `behind` has an open one of the same line."""
+        """Let no item go while its line is in `behind`, the `lines` of another queue."""
         self._behind = behind
-        self._held: dict[str, Entry[Item]] = {}
+        self._held: list[Entry[Item]] = []
         self._now, self._lease_for = now, lease_for
         self._seq = 0
         self._open: dict[EventKey, Entry[Item]] = {}
-        self._lines: dict[str, deque[Entry[Item]]] = {}
+        self.lines: dict[str, deque[Entry[Item]]] = {}
+        """The open items of each line that has any, oldest first."""
         self._ready: list[tuple[int, Entry[Item]]] = []
         # Every claim lasts equally long, so claims run out in the order in which they were made.
-        self._claims: deque[tuple[datetime, Entry[Item]]] = deque()
+        self._claims: OrderedDict[EventKey, Entry[Item]] = OrderedDict()
         self._resting: list[tuple[datetime, int, Entry[Item]]] = []
         self._ended: dict[EventKey, int] = {}
         self._ended_before: dict[EventKey, int] = {}
@@ -64,11 +65,11 @@ class ClaimQueue(Generic[Item]):
         self._seq = seq = self._seq + 1
         entry = self._open[key] = Entry(seq, key, line, item)
         if line is not None:
-            before = self._lines.get(line)
+            before = self.lines.get(line)
             if before is not None:
                 before.append(entry)
                 return True
-            self._lines[line] = deque((entry,))
+            self.lines[line] = deque((entry,))
         heappush(self._ready, (seq, entry))
         return True
 
@@ -86,12 +87,13 @@ class ClaimQueue(Generic[Item]):
             # It may have been renewed, ended or erased since it was put here.
             if entry.ended or entry.free_at > now:
                 continue
-            if self._must_wait(entry):
+            if entry.line in self._behind:
+                self._held.append(entry)
                 continue
             entry.attempt += 1
             entry.claimed = True
             entry.free_at = until
-            self._claims.append((until, entry))
+            self._claims[entry.key] = entry
             claimed.append(entry)
         return claimed
 
@@ -108,23 +110,42 @@ class ClaimQueue(Generic[Item]):
 
     def head(self, line: str) -> Entry[Item] | None:
         """Return the oldest unfinished item of the line."""
-        waiting = self._lines.get(line)
+        waiting = self.lines.get(line)
         return waiting[0] if waiting else None
 
     def extend(self, entry: Entry[Item]) -> None:
         """Make the claim last for the whole lease time again."""
         entry.free_at = self._now() + self._lease_for
-        self._claims.append((entry.free_at, entry))
+        self._claims[entry.key] = entry
+        self._claims.move_to_end(entry.key)
 
     def rest(self, entry: Entry[Item], after: timedelta) -> None:
         """Give the claim back, not to be claimed before `after` has passed."""
         entry.claimed = False
         entry.free_at = self._now() + after
+        self._claims.pop(entry.key, None)
         heappush(self._resting, (entry.free_at, entry.seq, entry))
 
     def end(self, entry: Entry[Item]) -> None:
         """Forget the item, let the next of its line go, keep the key."""
-        self._close(entry, entry.attempt)
+        key, line = entry.key, entry.line
+        entry.ended = True
+        del self._open[key]
+        self._claims.pop(key, None)
+        if len(self._ended) >= _KEYS_KEPT:
+            self._ended_before, self._ended = self._ended, {}
+        self._ended[key] = entry.attempt
+        if line is None:
+            return
+        waiting = self.lines[line]
+        if waiting[0] is not entry:
+            waiting.remove(entry)
+            return
+        waiting.popleft()
+        if waiting:
+            heappush(self._ready, (waiting[0].seq, waiting[0]))
+        else:
+            del self.lines[line]
 
     def ended_by(self, key: EventKey, attempt: int) -> bool:
         """Return whether the claim number `attempt` is the one that ended the item."""
@@ -134,51 +155,23 @@ class ClaimQueue(Generic[Item]):
         """Forget every open item that is unwanted, claimed or not, and return them."""
         dropped = [entry for entry in self._open.values() if unwanted(entry.item)]
         for entry in dropped:
-            self._close(entry, 0)
+            entry.attempt = 0  # no claim has ended it
+            self.end(entry)
         return [entry.item for entry in dropped]
 
     def items(self) -> Iterator[Item]:
         """Return the open items, oldest first."""
         return (entry.item for entry in self._open.values())
 
-    def _must_wait(self, entry: Entry[Item]) -> bool:
-        line = entry.line
-        if line is None or self._behind is None or self._behind.head(line) is None:
-            return False
-        self._held[line] = entry
-        return True
-
     def _wake(self, now: datetime) -> None:
-        if self._held and self._behind is not None:
-            for line in [line for line in self._held if self._behind.head(line) is None]:
-                entry = self._held.pop(line)
-                heappush(self._ready, (entry.seq, entry))
-        claims = self._claims
-        while claims:
-            until, entry = claims[0]
-            if not entry.ended and entry.free_at == until:
-                if until > now:
-                    break
-                heappush(self._ready, (entry.seq, entry))
-            claims.popleft()
+        """Let those go again that wait for nothing any more."""
+        free = [entry for entry in self._held if entry.line not in self._behind]
+        if free:
+            self._held = [entry for entry in self._held if entry.line in self._behind]
+        while self._claims and (first := next(iter(self._claims.values()))).free_at <= now:
+            del self._claims[first.key]
+            free.append(first)
         while self._resting and self._resting[0][0] <= now:
-            entry = heappop(self._resting)[2]
+            free.append(heappop(self._resting)[2])
+        for entry in free:
             heappush(self._ready, (entry.seq, entry))
-
-    def _close(self, entry: Entry[Item], attempt: int) -> None:
-        del self._open[entry.key]
-        entry.ended = True
-        if len(self._ended) >= _KEYS_KEPT:
-            self._ended_before, self._ended = self._ended, {}
-        self._ended[entry.key] = attempt
-        if entry.line is None:
-            return
-        line = self._lines[entry.line]
-        if line[0] is not entry:
-            line.remove(entry)
-            return
-        line.popleft()
-        if line:
-            heappush(self._ready, (line[0].seq, line[0]))
-        else:
-            del self._lines[entry.line]

@@ -23,7 +23,7 @@ def memory_stores(now: Callable[[], datetime], lease_for: timedelta) -> Stores:
     They belong to one event loop. No method gives way to other tasks.
     """
     replies: ClaimQueue[Reply] = ClaimQueue(now, lease_for)
-    events: ClaimQueue[Inbound] = ClaimQueue(now, lease_for, behind=replies)
+    events: ClaimQueue[Inbound] = ClaimQueue(now, lease_for, behind=replies.lines)
     records, values = Records(), MemoryKeyValues()
     outbox = MemoryOutbox(replies, now)
     links = MemoryLinks(now)

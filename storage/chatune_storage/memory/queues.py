@@ -98,7 +98,8 @@ class MemoryOutbox:
             self._queue.end(entry)
             reply = entry.item
             shown = Shown(entry.key, reply.conversation, reply.user, entry.free_at)
-            self.shown.update(dict.fromkeys(messages, shown))
+            for message in messages:
+                self.shown[message] = shown
 
     async def release(self, lease: ReplyLease, after: timedelta) -> None:
         """See Outbox.release."""
