@@ -9,12 +9,13 @@ import argparse
 import json
 import os
 import signal
+import sqlite3
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -103,8 +104,9 @@ async def _measure(options: argparse.Namespace) -> dict[str, Any]:
                     await stack.enter_async_context(_up(platform, name, away))
                     for name in PLATFORMS[platform][1]
                 ]
-                fsync_ms = await _rounds(contenders, options)
-                runs.append(_figures(platform, away, contenders) | {"fsync_ms": fsync_ms})
+                database = stack.enter_context(_bare_database())
+                disk = await _rounds(contenders, options, database)
+                runs.append(_figures(platform, away, contenders) | disk)
     return {"load_before": load, "load_after": os.getloadavg(), "runs": runs}
 
 
@@ -128,9 +130,12 @@ async def _up(platform: str, name: str, away: float) -> AsyncIterator[Contender]
                 process.send_signal(signal.SIGTERM)
 
 
-async def _rounds(contenders: Sequence[Contender], options: argparse.Namespace) -> float:
-    """Measure; return how long an append with fsync took meanwhile, in milliseconds."""
+async def _rounds(
+    contenders: Sequence[Contender], options: argparse.Namespace, database: sqlite3.Connection
+) -> dict[str, float]:
+    """Measure; return what the disk took meanwhile, in milliseconds."""
     fsyncs: list[float] = []
+    commits: list[float] = []
     before = {one.name: (one.cpu(), one.place.calls()) for one in contenders}
     for number in range(options.rounds):
         order = [*contenders[number % len(contenders) :], *contenders[: number % len(contenders)]]
@@ -142,13 +147,17 @@ async def _rounds(contenders: Sequence[Contender], options: argparse.Namespace) 
                 channel = mention % CHANNELS
                 one.alone[-1].append(await one.ask(channel, f"mention {number}.{mention}."))
             fsyncs.append(await anyio.to_thread.run_sync(_fsync_s))
+            commits.append(await anyio.to_thread.run_sync(_two_commits_s, database))
         for burst in range(options.bursts):
             for one in order:
                 one.together[-1] += await one.ask_everywhere(f"burst {number}.{burst}")
     for one in contenders:
         cpu, calls = before[one.name]
         one.cpu_s, one.calls = one.cpu() - cpu, one.place.calls() - calls
-    return statistics.median(fsyncs) * 1000
+    return {
+        "fsync_ms": statistics.median(fsyncs) * 1000,
+        "two_commits_ms": statistics.median(commits) * 1000,
+    }
 
 
 def _fsync_s() -> float:
@@ -158,6 +167,28 @@ def _fsync_s() -> float:
         begun = time.perf_counter()
         os.fsync(file.fileno())
         return time.perf_counter() - begun
+
+
+@contextmanager
+def _bare_database() -> Iterator[sqlite3.Connection]:
+    """Open a database with one table, set as ours is."""
+    with tempfile.TemporaryDirectory() as folder:
+        options: dict[str, Any] = {"isolation_level": None, "check_same_thread": False}
+        with closing(sqlite3.connect(f"{folder}/bare.db", **options)) as database:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = FULL")
+            database.execute("CREATE TABLE event (number INTEGER PRIMARY KEY, body BLOB)")
+            yield database
+
+
+def _two_commits_s(database: sqlite3.Connection) -> float:
+    """Take the least that must reach the disk before an answer is seen: the event, the reply."""
+    begun = time.perf_counter()
+    for _ in range(2):
+        database.execute("BEGIN IMMEDIATE")
+        database.execute("INSERT INTO event (body) VALUES (?)", (b"x" * 300,))
+        database.execute("COMMIT")
+    return time.perf_counter() - begun
 
 
 def _figures(platform: str, away: float, contenders: Sequence[Contender]) -> dict[str, Any]:
@@ -216,7 +247,10 @@ def _print(report: Mapping[str, Any]) -> None:
     console.print(table)
     for run in report["runs"]:
         where = f"{run['platform']}, {run['away_s'] * 1000:.0f} ms away"
-        console.print(f"{where}: an append with fsync took {run['fsync_ms']:.1f} ms.")
+        console.print(
+            f"{where}: an append with fsync took {run['fsync_ms']:.1f} ms, two commits of one row "
+            f"with sqlite3 alone {run['two_commits_ms']:.1f} ms."
+        )
     before, after = report["load_before"][0], report["load_after"][0]
     console.print(f"Load of the machine: {before:.1f} before, {after:.1f} after.")
 

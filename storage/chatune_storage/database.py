@@ -1,8 +1,8 @@
 """One database: its connections, and how long it waits for others."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from chatune_core.errors import ConfigurationError
 from chatune_storage.failures import Conflict, translated
+from chatune_storage.statements import driver_of
 
 Answer = TypeVar("Answer")
 _DRIVERS = {
@@ -126,7 +127,7 @@ class _Filed:
         try:
             if not self._writes:
                 return work(connection)
-            with _transaction(connection):
+            with connection.begin():
                 return work(connection)
         except sqlite3.Error as error:  # of a `Statement`, which is the driver's own
             raise DBAPIError.instance(None, None, error, sqlite3.Error) from error
@@ -145,21 +146,6 @@ class _Filed:
         for connection in self._idle:
             connection.close()
         self._engine.dispose()
-
-
-@contextmanager
-def _transaction(connection: Connection) -> Iterator[None]:
-    """Run the body in a transaction that has the right to write from its beginning."""
-    driver: Any = connection.connection.driver_connection
-    driver.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        driver.execute("COMMIT")
-    except BaseException:
-        # On some errors SQLite has undone everything by itself.
-        if driver.in_transaction:
-            driver.execute("ROLLBACK")
-        raise
 
 
 @asynccontextmanager
@@ -226,17 +212,16 @@ def _touch(file: str) -> None:
 
 
 def _sqlite(url: URL, lock_wait: timedelta) -> Database:
-    # Left alone, the driver would open transactions late and without the right to write.
-    options: dict[str, Any] = {
-        "connect_args": {"timeout": lock_wait.total_seconds()},
-        "isolation_level": "AUTOCOMMIT",
-        "pool_reset_on_return": None,
-    }
+    options: dict[str, Any] = {"connect_args": {"timeout": lock_wait.total_seconds()}}
     writer = create_engine(url, pool_size=1, max_overflow=0, **options)
-    reader = create_engine(url, pool_size=_READERS, **options)
+    reader = create_engine(
+        url, pool_size=_READERS, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **options
+    )
 
     @event.listens_for(writer, "connect")
     def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - a driver's own object
+        # The driver would open transactions late and without the right to write.
+        connection.isolation_level = None
         cursor = connection.cursor()
         for setting in (
             "journal_mode = WAL",
@@ -247,6 +232,10 @@ def _sqlite(url: URL, lock_wait: timedelta) -> Database:
         ):
             cursor.execute(f"PRAGMA {setting}")
         cursor.close()
+
+    @event.listens_for(writer, "begin")
+    def begin(connection: Connection) -> None:
+        driver_of(connection).execute("BEGIN IMMEDIATE")
 
     sides = _Filed(writer, 1, writes=True), _Filed(reader, _READERS, writes=False)
     return Database(*sides, "sqlite", url.render_as_string(), Path(url.database or ""))

@@ -36,7 +36,7 @@ class Statement:
         """Run it once; return the rows that it returns."""
         given = self._given(values)
         if self._local:
-            found: Rows = _driver(connection).execute(self._sql, given).fetchall()
+            found: Rows = driver_of(connection).execute(self._sql, given).fetchall()
             return found
         return connection.exec_driver_sql(self._sql, given).all()
 
@@ -44,7 +44,7 @@ class Statement:
         """Run it with each of `many`, in order."""
         given = [self._given(values) for values in many]
         if self._local:
-            _driver(connection).executemany(self._sql, given)
+            driver_of(connection).executemany(self._sql, given)
         elif given:
             connection.exec_driver_sql(self._sql, given)
 
@@ -69,5 +69,6 @@ class Among(Statement):
         return self.rows(connection, {"keys": json.dumps(listed) if self._local else listed})
 
 
-def _driver(connection: Connection) -> Any:  # noqa: ANN401 - sqlite3's own connection
+def driver_of(connection: Connection) -> Any:  # noqa: ANN401 - sqlite3's own connection
+    """Return the connection of Python's sqlite3."""
     return connection.connection.driver_connection
