@@ -24,6 +24,7 @@ import anyio.lowlevel
 from rich.console import Console
 from rich.table import Table
 
+from chatune_bots.collecting import collect_seldom
 from chatune_core.bots import Bot, Context
 from chatune_core.generation.requests import (
     ChatMessage,
@@ -92,6 +93,7 @@ async def turns_per_second(
         return words
 
     platform = Counter(count)
+    collect_seldom()  # as `chatune serve` does
     async with open_bench_stores(kind, postgres) as stores:
         runtime = Runtime(
             inbox=stores.inbox, ledger=stores.ledger, outbox=stores.outbox, history=stores.history,

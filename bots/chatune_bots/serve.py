@@ -17,6 +17,7 @@ from chatune_adapters.console.listener import LineListener
 from chatune_adapters.console.pipe import PipeSender
 from chatune_adapters.console.saved import SavedFiles
 from chatune_adapters.platform import Platform
+from chatune_bots.collecting import collect_seldom
 from chatune_bots.compose import Parts, open_models, open_stores, utc_now, watched
 from chatune_bots.configuration import described
 from chatune_bots.health import serve_health
@@ -85,6 +86,7 @@ async def _serve(begun: Start) -> None:
                     serving = _Serving(runtime, platforms, listener, settings.serve.drain_s)
                     where = settings.models[settings.default_model].where
                     names_said = ", ".join(settings.serve.platforms)
+                    collect_seldom()
                     await serving.run(f"ready: {where}; platforms: {names_said}")
                     tasks.cancel_scope.cancel()
 

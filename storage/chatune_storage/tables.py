@@ -253,6 +253,7 @@ moderation_cases = Table(
     Column("first_decided_by", ForeignKey("people.id")),
     Column("appeal", LargeBinary),
     Index("moderation_cases_message", "message"),
+    Index("moderation_cases_conversation", "conversation"),
     Index("moderation_cases_state", "state", "id"),
     Index("moderation_cases_person", "person_id", "id"),
     Index("moderation_cases_claimed", "claimed_by"),

@@ -1,5 +1,6 @@
 """Moderation cases: how they stand after each effect, who reads them, and how they are forgotten."""
 
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
@@ -157,6 +158,7 @@ async def test_the_newest_cases_come_first_and_by_state(stores: Stores) -> None:
     assert await ids(stores, CaseState.UPHELD) == ["test:1"]
     assert [case.event for case in await stores.cases.recent(2)] == ["test:3", "test:2"]
     assert await stores.cases.recent(0) == []
+    assert len(await stores.cases.recent(sys.maxsize)) == 3
 
 
 async def test_the_cases_of_a_person_in_a_workspace_are_theirs_and_there(stores: Stores) -> None:

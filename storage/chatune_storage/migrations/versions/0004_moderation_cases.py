@@ -10,6 +10,7 @@ down_revision = "0003"
 _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _INDEXES = {
     "message": ("message",),
+    "conversation": ("conversation",),
     "state": ("state", "id"),
     "person": ("person_id", "id"),
     "claimed": ("claimed_by",),
