@@ -99,7 +99,7 @@ def _load_layer(
         weight = f"{at}.{name}.weight"
         return folder.tensor(weight, dtype, device) if weight in folder else None
 
-    def fused(*names: str) -> Linear:
+    def fused(*names: str, fine: bool = True) -> Linear:
         weights = [f"{at}.{name}.weight" for name in names]
         biases = [f"{at}.{name}.bias" for name in names if f"{at}.{name}.bias" in folder]
         shapes = [folder.shape(weight) for weight in weights]
@@ -108,16 +108,18 @@ def _load_layer(
             (sum(outputs for outputs, _ in shapes), shapes[0][1]),
             lambda: torch.cat([folder.stored(weight) for weight in weights]),
             torch.cat([folder.tensor(bias, dtype, device) for bias in biases]) if biases else None,
+            fine=fine,
         )
 
+    # Perplexity hardly minds 8-bit input in these two (docs/generation.md), with most of the weights.
     return LlamaLayer(
         input_norm=norm("input_layernorm"),
         query_key_value=fused("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
         query_norm=optional("self_attn.q_norm"),
         key_norm=optional("self_attn.k_norm"),
-        output=fused("self_attn.o_proj"),
+        output=fused("self_attn.o_proj", fine=False),
         feed_norm=norm("post_attention_layernorm"),
-        gate_up=fused("mlp.gate_proj", "mlp.up_proj"),
+        gate_up=fused("mlp.gate_proj", "mlp.up_proj", fine=False),
         down=fused("mlp.down_proj"),
     )
 

@@ -20,6 +20,7 @@ from chatune_core.generation.tokenizer import ModelTokenizer, chat_template, loa
 
 if TYPE_CHECKING:
     from chatune_core.generation.device import Placement
+    from chatune_core.generation.packing import WeightForm
     from chatune_core.generation.torch_runner import TorchRunner
 
 _BITS = {"unpacked": 16, "int8": 8, "int4": 4}
@@ -71,7 +72,7 @@ class _Plan:
     """Everything that is settled before the weights are read."""
 
     placement: Placement
-    bits: int
+    form: WeightForm
     context: int
     memory: MemoryPlan
 
@@ -79,7 +80,8 @@ class _Plan:
         place = self.placement
         threads = f"{place.threads} thread{'s' if place.threads > 1 else ''}"
         where = f"CPU, {threads}" if place.device == "cpu" else place.device.upper()
-        weights = "unpacked" if self.bits == 16 else f"int{self.bits}"
+        bits = self.form.bits
+        weights = "unpacked" if bits == 16 else f"int{bits}"
         return f"{name} on {where}, {str(place.dtype).removeprefix('torch.')}, {weights} weights"
 
 
@@ -128,22 +130,29 @@ def check_model(settings: ModelSettings) -> str:
 
 
 def _plan(settings: ModelSettings, source: Source, folder: Path, config: dict[str, Any]) -> _Plan:
+    import torch
+
     from chatune_core.generation.device import choose_placement, free_bytes
+    from chatune_core.generation.packing import WeightForm, bytes_beside, many_rows
 
     placement = choose_placement(settings.device, settings.dtype, settings.threads)
     bits = _bits(settings, source, placement)
     context = _context(settings, placement, config)
     per_token = cache_bytes_per_token(config, placement.dtype.itemsize)
+    packs = bits < 16 and placement.device == "cpu"
+    many = many_rows(torch.cpu.get_capabilities()) if packs else "packed"
     memory = plan_memory(
         count_weights(folder),
         bits,
         placement.dtype.itemsize,
+        bytes_beside(many, placement.dtype.itemsize),
         per_token * context,
         settings.slots,
         free_bytes(placement.device),
-        on_cpu=placement.device == "cpu",
     )
-    return _Plan(placement, bits, context, memory)
+    return _Plan(
+        placement, WeightForm(bits, many if memory.two_forms else "packed"), context, memory
+    )
 
 
 def _bits(settings: ModelSettings, source: Source, placement: Placement) -> int:
@@ -176,16 +185,16 @@ def _load(
 
     from chatune_core.generation.cache import SlotCache
     from chatune_core.generation.llama_loading import is_llama_shaped, load_llama, shape_of
-    from chatune_core.generation.packing import LinearMaker, PackedStore, WeightForm, packed_file
+    from chatune_core.generation.packing import LinearMaker, PackedStore, packed_file
     from chatune_core.generation.threads import ThreadGovernor
     from chatune_core.generation.torch_runner import Forward, TorchRunner
     from chatune_core.generation.weights import ModelFolder
 
-    place, bits = plan.placement, plan.bits
+    place, bits = plan.placement, plan.form.bits
     device = torch.device(place.device)
     packs = bits < 16 and place.device == "cpu"
-    store = PackedStore(packed_file(settings.cache_dir, folder, bits)) if packs else None
-    maker = LinearMaker(WeightForm(bits, plan.memory.two_forms), store, place.dtype, device)
+    store = PackedStore(packed_file(settings.cache_dir, folder, plan.form)) if packs else None
+    maker = LinearMaker(plan.form, store, place.dtype, device)
     forward: Forward
     with torch.inference_mode():
         if is_llama_shaped(config) and (packs or bits == 16):

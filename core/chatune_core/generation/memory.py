@@ -15,7 +15,7 @@ _GIB = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:
-    """What fits: `weights` and `cache_per_slot` are bytes; `two_forms` see `WeightForm`."""
+    """What fits: `weights` and `cache_per_slot` are bytes; `two_forms`: there is room for both."""
 
     weights: int
     cache_per_slot: int
@@ -45,7 +45,7 @@ def cache_bytes_per_token(config: dict[str, Any], item_bytes: int) -> int:
 
 
 def plan_memory(
-    weights: int, bits: int, item_bytes: int, per_slot: int, slots: int, free: int, on_cpu: bool
+    weights: int, bits: int, item_bytes: int, beside: int, per_slot: int, slots: int, free: int
 ) -> MemoryPlan:
     """Return how a model of `weights` numbers fits into `free` bytes.
 
@@ -53,10 +53,10 @@ def plan_memory(
         weights: how many numbers it has.
         bits: of a packed weight, 16 for unpacked.
         item_bytes: of an unpacked weight.
+        beside: bytes of a weight in the form that may stand beside the packed one, 0 for none.
         per_slot: bytes of one slot's cache.
         slots: how many are wanted, 0 for as many as sensible.
         free: bytes that may be taken.
-        on_cpu: whether a second, unpacked form may stand beside packed weights.
 
     Raises:
         ConfigurationError: if it does not fit.
@@ -64,8 +64,8 @@ def plan_memory(
     unpacked = weights * item_bytes
     # Scales and offsets add a bit to each packed weight.
     held = unpacked if bits == 16 else weights * (bits + 1) // 8
-    two_forms = bits < 16 and on_cpu and held + unpacked <= free // 4
-    held += unpacked if two_forms else 0
+    two_forms = bits < 16 and beside > 0 and held + weights * beside <= free // 4
+    held += weights * beside if two_forms else 0
     if held + per_slot * max(slots, 1) > free:
         raise ConfigurationError(
             f"The model is too large: its weights take {held / _GIB:.1f} GiB and the cache of"

