@@ -87,6 +87,7 @@ class Core:
                 await self._sender.announce(f"Note: {line}.")
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(judging.prepare)
+                tasks.start_soon(parts.read_notes)
                 tasks.start_soon(forget_by_age, stores.retention, settings.storage.keep_for)
                 await self._runtime.run()
 

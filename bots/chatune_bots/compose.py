@@ -68,6 +68,14 @@ class Parts:
             memory=remembering.memory,
         )
 
+    async def read_notes(self) -> None:
+        """Have the configured model read noted messages for memories, until cancelled."""
+        section = self.settings.memory
+        if section.model is not None:
+            from chatune_bots.memory import note_reader
+
+            await note_reader(section, self.stores, self.generators[section.model]).run()
+
 
 def watched(stores: Stores, tell: Callable[[Inbound, str], None]) -> Stores:
     """Return `stores` whose ledger tells why an answer cannot be kept at present."""

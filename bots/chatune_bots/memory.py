@@ -15,10 +15,12 @@ from chatune_core.memory.commands import MemoryCommands
 from chatune_core.memory.finding import SearchFinder
 from chatune_core.memory.gate import WriteGate
 from chatune_core.memory.linking import LinkCommand
+from chatune_core.memory.reading import NoteReader
 from chatune_core.memory.recalling import Recalling
 from chatune_core.memory.walk import PersonalMemory, Places
 from chatune_core.messages import ConversationId
 from chatune_core.parts import Part
+from chatune_core.ports import Generator
 from chatune_storage.stores import Stores
 
 if TYPE_CHECKING:
@@ -49,11 +51,25 @@ def open_memory(
     recalling = Recalling(stores.memories, finder)
     gate = WriteGate.open()
     memory = PersonalMemory(
-        stores.memories, recalling, places, gate.worth_remembering, lambda: secrets.token_hex(8)
+        stores.memories,
+        recalling,
+        places,
+        gate.worth_remembering,
+        _token,
+        reads_notes=section.model is not None,
     )
     commands = MemoryCommands(memory, stores.history, stores.personal_data, stores.links, now)
     consents = ConsentCommands(stores.consents, now)
     return OpenedMemory(memory, [commands, consents, LinkCommand(stores.links, _code, now)])
+
+
+def note_reader(section: MemorySection, stores: Stores, generator: Generator) -> NoteReader:
+    """Return what reads noted messages with `generator`."""
+    return NoteReader(stores.memories, stores.notes, generator, section.allows, _token)
+
+
+def _token() -> str:
+    return secrets.token_hex(8)
 
 
 def _code() -> str:

@@ -14,7 +14,8 @@ class MemorySection(BaseModel):
 
     places: yes or no by the beginning of a conversation's id: "slack", "discord:GUILD",
     "discord:GUILD:CHANNEL"; the longest that fits counts. search: "bundled" finds memories by
-    meaning and words, "words" by words alone and without a model.
+    meaning and words, "words" by words alone and without a model. model: one of `[models.<name>]`, which
+    reads behind the answers what the rules find nothing in; left out, nothing does.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -22,6 +23,7 @@ class MemorySection(BaseModel):
     enabled: bool = True
     places: dict[_Place, bool] = {}
     search: Literal["bundled", "words"] = "bundled"
+    model: str | None = None
 
     def allows(self, conversation: ConversationId) -> bool:
         """Return whether memory may have a part in `conversation`."""

@@ -79,6 +79,7 @@ async def _serve(begun: Start) -> None:
                 for line in (*models.lines, *moderation.lines):
                     _say(line)
                 async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(parts.read_notes)
                     tasks.start_soon(forget_by_age, stores.retention, settings.storage.keep_for)
                     if settings.serve.health is not None:
                         await tasks.start(serve_health, settings.serve.health, platforms)

@@ -254,6 +254,15 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _the_reader_is_configured(self) -> "Settings":
+        if self.memory.model is not None and self.memory.model not in self.models:
+            known = ", ".join(self.models)
+            raise ValueError(
+                f"memory.model is {self.memory.model!r}; the configured models are: {known}"
+            )
+        return self
+
     @property
     def default_model(self) -> str:
         """Return the name of the model that answers unless a conversation chose another."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chatune_core.generation.requests import ChatMessage, LoraId, Sampling
+from chatune_core.memory.notes import Note
 from chatune_core.memory.places import MemoryPreferences
 from chatune_core.memory.values import Memory, MemoryId
 from chatune_core.messages import (
@@ -155,7 +156,10 @@ class MemoryEdited:
 
 @dataclass(frozen=True, slots=True)
 class MemoriesUnlearned:
-    """What was learned from the message `source` of `user` goes; what it superseded is so again."""
+    """What was learned from the message `source` of `user` goes; what it superseded is so again.
+
+    A note of the message goes too.
+    """
 
     user: UserId
     source: EventKey
@@ -183,7 +187,16 @@ class ConsentChanged:
     at: datetime
 
 
-MemoryChanged = MemoryLearned | MemoryEdited | MemoriesUnlearned | MemoryPreferencesChanged
+@dataclass(frozen=True, slots=True)
+class MemoryNoted:
+    """A message waits for a model to read it; see `chatune_core.memory.ports.Notes`."""
+
+    note: Note
+
+
+MemoryChanged = (
+    MemoryLearned | MemoryEdited | MemoriesUnlearned | MemoryPreferencesChanged | MemoryNoted
+)
 """What happens to what is remembered."""
 
 

@@ -21,6 +21,7 @@ from chatune_core.outcomes import (
     MemoryChanged,
     MemoryEdited,
     MemoryLearned,
+    MemoryNoted,
     MemoryPreferencesChanged,
     ModelChosen,
     RatingWithdrawn,
@@ -110,7 +111,11 @@ class EffectRows:
             case ConsentChanged(user=user, purpose=purpose, granted=granted, source=source, at=at):
                 self.decisions.append(Decision(user, purpose, granted, source, at))
             case (
-                MemoryLearned() | MemoryEdited() | MemoriesUnlearned() | MemoryPreferencesChanged()
+                MemoryLearned()
+                | MemoryEdited()
+                | MemoriesUnlearned()
+                | MemoryPreferencesChanged()
+                | MemoryNoted()
             ):
                 self.memories.append(effect)
             case _:

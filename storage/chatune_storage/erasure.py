@@ -40,6 +40,7 @@ from chatune_storage.tables import (
     link_codes,
     links,
     memories,
+    memory_notes,
     memory_people,
     memory_uses,
     moderation_cases,
@@ -154,6 +155,7 @@ def _remove_memories(connection: Connection, persons: _People) -> dict[str, int]
 
     return {
         "memories": removed(memories),
+        "memory_notes": removed(memory_notes),
         "memory_preferences": removed(memory_people),
         "links": removed(links, link_codes),
     }

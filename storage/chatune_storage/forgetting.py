@@ -29,6 +29,7 @@ from chatune_storage.tables import (
     corrections,
     generations,
     memories,
+    memory_notes,
     memory_uses,
     people,
     ratings,
@@ -90,6 +91,7 @@ class _Reach:
     """
 
     memories: Where
+    notes: Where
     turns: Where
     answers: Where
     judged: Callable[[Any], Where]
@@ -104,6 +106,7 @@ def _everything(connection: Connection, persons: Sequence[int]) -> _Reach:
     )
     return _Reach(
         memories.c.person_id.in_(persons),
+        memory_notes.c.person_id.in_(persons),
         _turns.person_id.in_(persons),
         _made.person_id.in_(persons),
         lambda table: table.c.person_id.in_(persons),
@@ -132,7 +135,10 @@ def _around(connection: Connection, persons: Sequence[int], doomed: set[MemoryId
     )
     answer_events = connection.execute(select(_made.event).where(answers)).scalars().all()
     chosen = _made.event.in_(answer_events)
-    return _Reach(ours, said, chosen, lambda table: false(), _since(connection, said, chosen))
+    noted = and_(memory_notes.c.person_id.in_(persons), memory_notes.c.event.in_(sources))
+    return _Reach(
+        ours, noted, said, chosen, lambda table: false(), _since(connection, said, chosen)
+    )
 
 
 def _since(connection: Connection, said: Where, answers: Where) -> list[Where]:
@@ -150,6 +156,7 @@ def _since(connection: Connection, said: Where, answers: Where) -> list[Where]:
 def _traces(connection: Connection, reach: _Reach) -> Iterator[bytes]:
     for column, chosen in (
         (memories.c.said, reach.memories),
+        (memory_notes.c.said, reach.notes),
         (_turns.text, reach.turns),
         (_made.completion, reach.answers),
         *((_made.prompt, quoting) for quoting in (reach.answers, *reach.quotes)),
@@ -167,6 +174,7 @@ def _forget(connection: Connection, reach: _Reach) -> dict[str, int]:
     texts = or_(_made.prompt.is_not(None), _made.completion.is_not(None))
     statements: dict[str, Delete | Update] = {
         "memories": delete(memories).where(reach.memories),
+        "memory_notes": delete(memory_notes).where(reach.notes),
         "ratings": update(ratings)
         .where(or_(reach.judged(ratings), ratings.c.answers.in_(answered)))
         .where(ratings.c.reason.is_not(None))

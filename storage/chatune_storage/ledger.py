@@ -22,6 +22,7 @@ from chatune_core.outcomes import (
     MemoriesUnlearned,
     MemoryEdited,
     MemoryLearned,
+    MemoryNoted,
     MemoryPreferencesChanged,
     MessageErased,
     ModelChosen,
@@ -160,7 +161,11 @@ def _users(outcome: Outcome) -> set[UserId]:
             ):
                 users.add(user)
             case (
-                MemoryLearned() | MemoryEdited() | MemoriesUnlearned() | MemoryPreferencesChanged()
+                MemoryLearned()
+                | MemoryEdited()
+                | MemoriesUnlearned()
+                | MemoryPreferencesChanged()
+                | MemoryNoted()
             ):
                 users.add(user_of(effect))
             case CaseOpened() | CaseClaimed() | CaseDecided() | CaseAppealed():

@@ -17,6 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from chatune_core.memory.chains import Chain, heirs
+from chatune_core.memory.notes import Note
 from chatune_core.memory.places import MemoryPreferences
 from chatune_core.memory.values import Kind, Memory, MemoryId
 from chatune_core.messages import ConversationId, EventKey, UserId
@@ -25,13 +26,14 @@ from chatune_core.outcomes import (
     MemoryChanged,
     MemoryEdited,
     MemoryLearned,
+    MemoryNoted,
     MemoryPreferencesChanged,
 )
 from chatune_storage.keys import PersonKey
 from chatune_storage.links import circle_of
-from chatune_storage.tables import memories, memory_people, microseconds, moment
+from chatune_storage.tables import memories, memory_notes, memory_people, microseconds, moment
 
-SAID = "memories.said"
+SAID, NOTED = "memories.said", "memory_notes.said"
 Row = dict[str, Any]
 
 _EDIT = (
@@ -50,6 +52,7 @@ _FOLLOW = (
         .scalar_subquery(),
     )
 )
+_UNNOTE = delete(memory_notes)
 _NEW = {"revision": 1, "paused": False, "everywhere": False, "only_in": "[]"}
 
 
@@ -57,7 +60,9 @@ class MemorySql:
     """Writes changes of memories."""
 
     def __init__(self, dialect: str) -> None:
-        person = (sqlite if dialect == "sqlite" else postgresql).insert(memory_people)
+        chosen = sqlite if dialect == "sqlite" else postgresql
+        person = chosen.insert(memory_people)
+        self._note = chosen.insert(memory_notes).on_conflict_do_nothing()
         self._change = person.on_conflict_do_update(
             index_elements=["person_id"], set_={"revision": memory_people.c.revision + 1}
         )
@@ -88,7 +93,11 @@ class MemorySql:
                 where = {"of_memory": memory.id, "of_person": key.id}
                 connection.execute(_EDIT.values(_edited(memory, key)), where)
                 self.changed(connection, [key.id])
+            case MemoryNoted(note=note):
+                connection.execute(self._note, _note_row(note, key))
             case MemoriesUnlearned(source=source):
+                mine = memory_notes.c.person_id == key.id
+                connection.execute(_UNNOTE.where(memory_notes.c.event == source, mine))
                 self.unlearn(
                     connection, (memories.c.source == source) & (memories.c.person_id == key.id)
                 )
@@ -134,6 +143,8 @@ def user_of(change: MemoryChanged) -> UserId:
     match change:
         case MemoryLearned(memory=memory) | MemoryEdited(memory=memory):
             return memory.user
+        case MemoryNoted(note=note):
+            return note.user
         case MemoriesUnlearned(user=user) | MemoryPreferencesChanged(user=user):
             return user
         case _:
@@ -168,6 +179,25 @@ def memory_from(row: RowMapping, key: PersonKey) -> Memory:
         private=row["private"],
         pinned=row["pinned"],
     )
+
+
+def note_from(row: RowMapping, key: PersonKey) -> Note:
+    """Return the note of one row."""
+    event = EventKey(row["event"])
+    text = key.open(NOTED, event, row["said"])
+    place, private = ConversationId(row["place"]), bool(row["private"])
+    return Note(event, key.user, place, moment(row["at"]), private, text)
+
+
+def _note_row(note: Note, key: PersonKey) -> Row:
+    return {
+        "event": note.event,
+        "person_id": key.id,
+        "place": note.place,
+        "at": microseconds(note.at),
+        "private": note.private,
+        "said": key.seal(NOTED, note.event, note.text),
+    }
 
 
 def preferences_from(row: Mapping[Any, Any]) -> MemoryPreferences:

@@ -29,6 +29,7 @@ STORES = (
     "corrections",
     "cases",
     "memories",
+    "memory_notes",
     "memory_preferences",
     "links",
     "consents",
@@ -39,7 +40,7 @@ STORES = (
 """What an erasure counts. `quotes`: prompts of others that may repeat the person's words. `cases`
 are about the person, or a moderator's name is taken out of them."""
 
-FORGOTTEN = ("memories", "turns", "generations", "ratings", "corrections", "quotes")
+FORGOTTEN = ("memories", "memory_notes", "turns", "generations", "ratings", "corrections", "quotes")
 """What forgetting memories counts; of ratings and generations those that lost a text."""
 
 MODERATORS = ("claimed_by", "decided_by", "first_decided_by")

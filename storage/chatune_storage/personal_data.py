@@ -24,7 +24,7 @@ from chatune_storage.inbox import PAYLOAD
 from chatune_storage.keyring import Keyring
 from chatune_storage.keys import PersonKey
 from chatune_storage.links import circle_of
-from chatune_storage.memory_rows import memory_from, preferences_from
+from chatune_storage.memory_rows import memory_from, note_from, preferences_from
 from chatune_storage.personal import MODERATORS, Decision, case_record, mentions, readable
 from chatune_storage.queues import Queues
 from chatune_storage.tables import (
@@ -34,6 +34,7 @@ from chatune_storage.tables import (
     generations,
     inbox,
     memories,
+    memory_notes,
     memory_people,
     memory_uses,
     microseconds,
@@ -92,6 +93,8 @@ class SqlPersonalData:
     def _remembered(self, connection: Connection, key: PersonKey) -> Iterator[PersonalRecord]:
         for row in _rows(connection, memories, key):
             yield PersonalRecord("memories", readable(memory_from(row, key)))
+        for row in _rows(connection, memory_notes, key):
+            yield PersonalRecord("memory_notes", readable(note_from(row, key)))
         for row in _rows(connection, memory_people, key):
             yield PersonalRecord("memory_preferences", readable(preferences_from(row)))
         linked = select(people.c.user_id).where(people.c.id.in_(circle_of(key.id)))

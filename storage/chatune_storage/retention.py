@@ -14,6 +14,7 @@ from chatune_storage.tables import (
     corrections,
     generations,
     inbox,
+    memory_notes,
     microseconds,
     moderation_cases,
     outbox,
@@ -59,6 +60,7 @@ def _purge(connection: Connection, before: datetime) -> dict[str, int]:
         "corrections": delete(corrections)
         .where(corrections.c.at < age)
         .where(~_allows(corrections.c.person_id, Purpose.FEEDBACK)),
+        "memory_notes": delete(memory_notes).where(memory_notes.c.at < age),
         "cases": update(moderation_cases)
         .where(moderation_cases.c.decided_at < age)
         .where(or_(moderation_cases.c.text.is_not(None), moderation_cases.c.appeal.is_not(None)))

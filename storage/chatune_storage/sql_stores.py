@@ -22,6 +22,7 @@ from chatune_storage.ledger import SqlLedger
 from chatune_storage.links import SqlLinks
 from chatune_storage.memories import SqlMemories
 from chatune_storage.migrate import migrate
+from chatune_storage.notes import SqlNotes
 from chatune_storage.outbox import SqlOutbox
 from chatune_storage.personal_data import SqlPersonalData
 from chatune_storage.queues import Queues, queues_of
@@ -103,6 +104,7 @@ def _stores(
         retention=SqlRetention(database, now),
         key_values=SqlKeyValues(database, writer, master),
         memories=SqlMemories(database, reader, keyring, now),
+        notes=SqlNotes(database, writer, keyring),
         links=SqlLinks(database, writer, keyring, now),
         cases=SqlCases(database, keyring),
     )

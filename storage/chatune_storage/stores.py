@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chatune_core.memory.ports import Links, Memories
+from chatune_core.memory.ports import Links, Memories, Notes
 from chatune_core.ports import (
     AuditLog,
     Cases,
@@ -32,4 +32,5 @@ class Stores:
     key_values: KeyValues
     cases: Cases
     memories: Memories
+    notes: Notes
     links: Links

@@ -20,6 +20,7 @@ from chatune_storage.tables import (
     inbox,
     key_values,
     memories,
+    memory_notes,
     moderation_cases,
     outbox,
     people,
@@ -56,6 +57,7 @@ def _reset(connection: Connection, conversation: ConversationId) -> None:
 def _erase_message(connection: Connection, conversation: ConversationId, event: EventKey) -> None:
     _empty_cases(connection, event)
     MemorySql(connection.dialect.name).unlearn(connection, memories.c.source == event)
+    connection.execute(delete(memory_notes).where(memory_notes.c.event == event))
     own = or_(generations.c.event == event, generations.c.question == event)
     times = union_all(
         select(turns.c.at).where(turns.c.event == event), select(generations.c.at).where(own)
@@ -136,6 +138,7 @@ def _erase_records(connection: Connection, dialect: str, prefix: str) -> None:
         delete(moderation_cases).where(
             begins_with(dialect, moderation_cases.c.conversation, prefix)
         ),
+        delete(memory_notes).where(begins_with(dialect, memory_notes.c.place, prefix)),
         delete(key_values).where(begins_with(dialect, key_values.c.name, prefix)),
     ):
         connection.execute(statement)

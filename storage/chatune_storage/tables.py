@@ -284,6 +284,21 @@ memories = Table(
     sqlite_autoincrement=True,
 )
 
+memory_notes = Table(
+    "memory_notes",
+    metadata,
+    _row_id("id"),
+    Column("event", Text, nullable=False, unique=True),
+    _person(nullable=False),
+    Column("place", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("private", Boolean, nullable=False),
+    Column("said", LargeBinary, nullable=False),
+    Index("memory_notes_person", "person_id"),
+    Index("memory_notes_place", "place"),
+    sqlite_autoincrement=True,
+)
+
 # Which memories were in the prompt of an answer; they may have gone since.
 memory_uses = Table(
     "memory_uses",

@@ -1,6 +1,6 @@
 """Every implementation fits its port; mypy checks the assignments."""
 
-from chatune_core.memory.ports import Links, Memories
+from chatune_core.memory.ports import Links, Memories, Notes
 from chatune_core.ports import (
     AuditLog,
     Cases,
@@ -29,8 +29,9 @@ from chatune_storage.memory.logs import MemoryAuditLog, MemoryConsents
 from chatune_storage.memory.privacy import MemoryPersonalData, MemoryRetention
 from chatune_storage.memory.queues import MemoryInbox, MemoryOutbox
 from chatune_storage.memory.records import MemoryHistory
-from chatune_storage.memory.remembered import MemoryMemories
+from chatune_storage.memory.remembered import MemoryMemories, MemoryNotes
 from chatune_storage.memory.values import MemoryKeyValues
+from chatune_storage.notes import SqlNotes
 from chatune_storage.outbox import SqlOutbox
 from chatune_storage.personal_data import SqlPersonalData
 from chatune_storage.retention import SqlRetention
@@ -48,10 +49,11 @@ def test_every_port_is_there_twice() -> None:
     values: list[type[KeyValues]] = [SqlKeyValues, MemoryKeyValues]
     cases: list[type[Cases]] = [SqlCases, MemoryCases]
     memories: list[type[Memories]] = [SqlMemories, MemoryMemories]
+    notes: list[type[Notes]] = [SqlNotes, MemoryNotes]
     links: list[type[Links]] = [SqlLinks, MemoryLinks]
     ports = (
         inboxes, ledgers, outboxes, histories, consents, audits, personal, retention, values, cases,
-        memories, links,
+        memories, links, notes,
     )  # fmt: skip
 
     assert all(len(implementations) == 2 for implementations in ports)

@@ -85,6 +85,7 @@ def make_world(
     moderation: Moderation | None = None,
     allowed: Callable[[ConversationId], bool] = lambda conversation: True,
     stores: Stores | None = None,
+    reads_notes: bool = False,
 ) -> World:
     """Build a bot whose only model is `model`, called "small".
 
@@ -100,7 +101,7 @@ def make_world(
     tokens = map("memory{}".format, itertools.count(1))
     codes = itertools.count(1)
     memory = PersonalMemory(
-        stores.memories, recalling, places, lambda text: True, lambda: next(tokens)
+        stores.memories, recalling, places, lambda text: True, lambda: next(tokens), reads_notes
     )
     commands = MemoryCommands(memory, stores.history, stores.personal_data, stores.links, clock)
     runtime = Runtime(

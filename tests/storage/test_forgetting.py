@@ -109,7 +109,7 @@ async def test_work_that_waits_is_readable_with_the_new_key(open_file: Open) -> 
 
 def test_everything_encrypted_for_a_person_is_forgotten_or_sealed_again() -> None:
     forgotten = {"turns.text", "generations.prompt", "generations.completion", "ratings.reason",
-                 "corrections.text", "memories.said"}  # fmt: skip
+                 "corrections.text", "memories.said", "memory_notes.said"}  # fmt: skip
     hashes = {"inbox.key_hash", "link_codes.code_hash"}
 
     encrypted = {

@@ -6,11 +6,12 @@ from datetime import timedelta
 from typing import Protocol
 
 from chatune_core.commands import Answer
+from chatune_core.memory.notes import Note
 from chatune_core.memory.places import MemoryPreferences
 from chatune_core.memory.recalled import Recalled
 from chatune_core.memory.values import Memory, MemoryId
 from chatune_core.messages import EventKey, Inbound, MessageEdited, UserId
-from chatune_core.outcomes import Effect
+from chatune_core.outcomes import Effect, MemoryLearned
 from chatune_core.privacy import ErasureReceipt
 
 
@@ -62,6 +63,21 @@ class Memories(Protocol):
         `memories` everything goes that the person and the bot said to each other, and the key that
         it was encrypted with; consents and preferences stay. On return nothing of it is in the
         files of an SQLite database. Memories of others are never touched. It may be repeated.
+        """
+        ...
+
+
+class Notes(Protocol):
+    """Messages that wait to be read by a model; the ledger writes them, age and forgetting end them."""
+
+    async def oldest(self, limit: int) -> Sequence[Note]:
+        """Return the notes that wait longest, oldest first."""
+        ...
+
+    async def settle(self, note: Note, learned: Sequence[MemoryLearned]) -> bool:
+        """Remove `note` and record what was learned from it: one transaction.
+
+        Return False, with nothing recorded, if it has gone: forgotten, or settled elsewhere.
         """
         ...
 

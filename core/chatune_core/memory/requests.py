@@ -55,15 +55,16 @@ def meant_by(words: str, memories: Sequence[Memory]) -> list[Memory]:
 
     What is forgotten cannot be brought back, so "forget my question about tea" means no memory of tea.
     """
-    wanted = _telling(words)
-    shares = [(len(wanted & _telling(memory.text)), memory) for memory in memories]
+    wanted = telling_words(words)
+    shares = [(len(wanted & telling_words(memory.text)), memory) for memory in memories]
     most = max((share for share, _ in shares), default=0)
     if most == 0 or 2 * most < len(wanted):
         return []
     return [memory for share, memory in shares if share == most]
 
 
-def _telling(text: str) -> frozenset[str]:
+def telling_words(text: str) -> frozenset[str]:
+    """Return the words that say something, in one form; all of them if none does."""
     said = frozenset(_stem(word) for word in _WORD.findall(text.lower()))
     return said - _SMALL or said
 

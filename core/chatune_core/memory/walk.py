@@ -16,6 +16,7 @@ from chatune_core.memory.explicit import (
 )
 from chatune_core.memory.extraction import Candidate, asked_for, extracted
 from chatune_core.memory.learning import Lesson, learned
+from chatune_core.memory.notes import Note
 from chatune_core.memory.own_words import own_sentences
 from chatune_core.memory.ports import Attention, Heard, Memories, MemoryStanding
 from chatune_core.memory.recalled import NOTHING_RECALLED, Recalled
@@ -23,7 +24,7 @@ from chatune_core.memory.recalling import Recalling
 from chatune_core.memory.requests import meant_by
 from chatune_core.memory.values import Memory, MemoryId
 from chatune_core.messages import ConversationId, EventKey, Inbound, MessageEdited, UserId
-from chatune_core.outcomes import Effect, MemoryLearned
+from chatune_core.outcomes import Effect, MemoryLearned, MemoryNoted
 from chatune_core.privacy import ErasureReceipt
 
 _NOTHING = Heard()
@@ -55,6 +56,8 @@ class PersonalMemory:
     """A quick look at a long message: whether it may say something that is to be remembered."""
     new_token: Callable[[], str]
     """Returns something that no memory was ever called by."""
+    reads_notes: bool = False
+    """A model reads what is noted: see `reading`."""
 
     async def attending(self, event: Inbound) -> Attention | None:
         """See Remembering.attending."""
@@ -125,10 +128,19 @@ class _Attention:
             return _NOTHING
         candidates = extracted(text)
         if not candidates:
-            return _NOTHING
+            return self._noted(text)
         effects = self.lessons(candidates, await self._known())
         said = " ".join(effect.memory.text for effect in effects)
         return Heard(effects, f"(Noted: {said})" if said else "")
+
+    def _noted(self, text: str) -> Heard:
+        """Have a model read what the rules find nothing in, where one is there to."""
+        own = " ".join(own_sentences(text))
+        if not self.of.reads_notes or not own or not self.of.worth_reading(own):
+            return _NOTHING
+        event = self.event
+        note = Note(event.key, event.user, event.conversation, event.at, self.private, own)
+        return Heard((MemoryNoted(note),))
 
     def lessons(
         self, candidates: Sequence[Candidate], known: Sequence[Memory]

@@ -12,7 +12,7 @@ from chatune_storage.memory.logs import MemoryAuditLog, MemoryConsents
 from chatune_storage.memory.privacy import MemoryPersonalData, MemoryRetention
 from chatune_storage.memory.queues import MemoryInbox, MemoryOutbox
 from chatune_storage.memory.records import MemoryHistory, Records
-from chatune_storage.memory.remembered import MemoryMemories, Remembered
+from chatune_storage.memory.remembered import MemoryMemories, MemoryNotes, Remembered
 from chatune_storage.memory.values import MemoryKeyValues
 from chatune_storage.stores import Stores
 
@@ -41,9 +41,10 @@ def memory_stores(now: Callable[[], datetime], lease_for: timedelta) -> Stores:
         consents=consents,
         audit=audit,
         personal_data=personal,
-        retention=MemoryRetention(records, outbox, consents, now),
+        retention=MemoryRetention(records, remembered, outbox, consents, now),
         key_values=values,
         cases=records.cases,
         memories=MemoryMemories(remembered, records, consents, links, now),
+        notes=MemoryNotes(remembered),
         links=links,
     )

@@ -51,6 +51,7 @@ class Erasure:
         remembered = self._remembered
         return {
             "memories": remembered.keep(lambda memory: None if named(memory.user) else memory),
+            "memory_notes": drop(remembered.notes, lambda _, note: named(note.user)),
             "memory_preferences": drop(remembered.preferences, lambda user, _: named(user)),
             "links": self._links.forget(named),
         }
@@ -71,6 +72,7 @@ class Erasure:
         drop(records.models, lambda place, _: place.startswith(prefix))
         drop(records.cases.cases, lambda _, case: case.conversation.startswith(prefix))
         self._remembered.unlearn(lambda memory: memory.place.startswith(prefix))
+        drop(self._remembered.notes, lambda _, note: note.place.startswith(prefix))
         drop(self._values.values, lambda name, _: name.startswith(prefix))
         self.erase_people(lambda name: name.startswith(prefix))
 

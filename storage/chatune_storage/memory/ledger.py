@@ -13,6 +13,7 @@ from chatune_core.outcomes import (
     MemoriesUnlearned,
     MemoryEdited,
     MemoryLearned,
+    MemoryNoted,
     MemoryPreferencesChanged,
     MessageErased,
     Outcome,
@@ -65,7 +66,11 @@ class MemoryLedger:
             case CaseOpened() | CaseClaimed() | CaseDecided() | CaseAppealed():
                 self._records.cases.apply(effect)
             case (
-                MemoryLearned() | MemoryEdited() | MemoriesUnlearned() | MemoryPreferencesChanged()
+                MemoryLearned()
+                | MemoryEdited()
+                | MemoriesUnlearned()
+                | MemoryPreferencesChanged()
+                | MemoryNoted()
             ):
                 self._remembered.apply(effect)
             case ConsentChanged():
@@ -73,6 +78,7 @@ class MemoryLedger:
             case MessageErased(event=event):
                 self._records.apply(effect)
                 self._remembered.unlearn(lambda memory: memory.source == event)
+                self._remembered.notes.pop(event, None)
             case Announced():
                 pass  # it is among the replies
             case _:

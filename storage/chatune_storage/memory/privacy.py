@@ -78,11 +78,12 @@ class MemoryRetention:
     def __init__(
         self,
         records: Records,
+        remembered: Remembered,
         outbox: MemoryOutbox,
         consents: MemoryConsents,
         now: Callable[[], datetime],
     ) -> None:
-        self._records, self._outbox = records, outbox
+        self._records, self._remembered, self._outbox = records, remembered, outbox
         self._consents, self._now = consents, now
 
     async def purge(self, older_than: timedelta) -> Mapping[str, int]:
@@ -105,6 +106,7 @@ class MemoryRetention:
                     item.at < before and not self._consents.allowed(item.user, Purpose.FEEDBACK)
                 ),
             ),
+            "memory_notes": drop(self._remembered.notes, lambda _, note: note.at < before),
             "cases": self._records.cases.forget_before(
                 before, lambda user: self._consents.allowed(user, Purpose.TRAINING)
             ),

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import assert_never
 
 from chatune_core.memory.chains import unlearned, with_earlier
+from chatune_core.memory.notes import Note
 from chatune_core.memory.places import MemoryPreferences
 from chatune_core.memory.ports import MemoryStanding
 from chatune_core.memory.values import Memory, MemoryId
@@ -16,13 +17,14 @@ from chatune_core.outcomes import (
     MemoryChanged,
     MemoryEdited,
     MemoryLearned,
+    MemoryNoted,
     MemoryPreferencesChanged,
 )
 from chatune_core.privacy import ErasureReceipt, PersonalRecord, Purpose
 from chatune_storage.memory.forgetting import around, everything, forget
 from chatune_storage.memory.links import MemoryLinks
 from chatune_storage.memory.logs import MemoryConsents
-from chatune_storage.memory.records import Records
+from chatune_storage.memory.records import Records, drop
 from chatune_storage.personal import FORGOTTEN, readable
 
 
@@ -33,6 +35,7 @@ class Remembered:
         self._links = links
         self.memories: list[Memory] = []
         self.preferences: dict[UserId, MemoryPreferences] = {}
+        self.notes: dict[EventKey, Note] = {}
         self.revisions: Counter[UserId] = Counter()
 
     def of(self, user: UserId) -> list[Memory]:
@@ -49,7 +52,10 @@ class Remembered:
                 self.revisions[memory.user] += 1
             case MemoryEdited(memory=memory):
                 self._edit(memory)
+            case MemoryNoted(note=note):
+                self.notes.setdefault(note.event, note)
             case MemoriesUnlearned(user=user, source=source):
+                drop(self.notes, lambda event, note: (event, note.user) == (source, user))
                 self.unlearn(lambda memory: (memory.user, memory.source) == (user, source))
             case MemoryPreferencesChanged(user=user, preferences=preferences):
                 self.preferences |= dict.fromkeys(self._links.circle_of(user), preferences)
@@ -68,6 +74,9 @@ class Remembered:
         for memory in self.memories:
             if memory.user == user:
                 yield PersonalRecord("memories", readable(memory))
+        for note in self.notes.values():
+            if note.user == user:
+                yield PersonalRecord("memory_notes", readable(note))
         if user in self.preferences:
             yield PersonalRecord("memory_preferences", readable(self.preferences[user]))
         for other in sorted(self._links.circle_of(user) - {user}):
@@ -144,13 +153,18 @@ class MemoryMemories:
         removed = dict.fromkeys(FORGOTTEN, 0)
         circle, theirs = self._links.circle_of(user), self._remembered.of(user)
         if memories is None:
-            doomed, reach = {memory.id for memory in theirs}, everything(circle)
+            sources, reach = None, everything(circle)
+            doomed = {memory.id for memory in theirs}
         else:
             doomed = with_earlier(memories, {m.id: m.superseded_by for m in theirs})
             sources = {memory.source for memory in theirs if memory.id in doomed}
             reach = around(self._records, circle, doomed, sources)
         if doomed or memories is None:
             removed |= forget(self._records, reach)
+            removed["memory_notes"] = drop(
+                self._remembered.notes,
+                lambda event, note: note.user in circle and (sources is None or event in sources),
+            )
             removed["memories"] = self._remembered.forget(doomed)
             self._forget_uses(doomed)
         return ErasureReceipt(user, self._now(), removed)
@@ -161,3 +175,24 @@ class MemoryMemories:
             if not doomed.isdisjoint(item.memories):
                 left = tuple(memory for memory in item.memories if memory not in doomed)
                 made[key] = replace(item, memories=left)
+
+
+class MemoryNotes:
+    """See Notes. Nothing outlives the process."""
+
+    def __init__(self, remembered: Remembered) -> None:
+        self._remembered = remembered
+
+    async def oldest(self, limit: int) -> Sequence[Note]:
+        """See Notes.oldest."""
+        return list(self._remembered.notes.values())[:limit]
+
+    async def settle(self, note: Note, learned: Sequence[MemoryLearned]) -> bool:
+        """See Notes.settle."""
+        kept = self._remembered.notes.get(note.event)
+        if kept is None or kept.user != note.user:
+            return False
+        del self._remembered.notes[note.event]
+        for change in learned:
+            self._remembered.apply(change)
+        return True
