@@ -4,7 +4,8 @@
     python benchmarks/memory.py --scale
 
 FOLDER of `--bench` holds `run.py`, `systems.py` and `invariants.py`, that of `--data` a folder of rows for each split.
-A system is the name of a baseline, `chatune`, or a file: any plug-in with `build` and `retrieve`.
+A system is the name of a baseline, `chatune`, `chatune-words` (without the embedding model), or a file: any plug-in with
+`build` and `retrieve`.
 """
 
 import argparse
@@ -22,7 +23,8 @@ from typing import Any
 
 HERE = Path(__file__).parent
 CHATUNE = HERE / "memory_plugin.py"
-SYSTEMS = ("bm25", "minilm", "rrf", "convex", "chatune")
+WORDS_ALONE = "chatune-words"
+SYSTEMS = ("bm25", "minilm", "rrf", "convex", "chatune", WORDS_ALONE)
 COLUMNS = (
     ("LoCoMo turns", "locomo_turns", "ALL", "r10", 70),
     ("of them multi-hop", "locomo_turns", "multi_hop", "r10", 42),
@@ -38,25 +40,36 @@ COLUMNS = (
 Results = dict[tuple[str, str], Mapping[str, Any]]
 
 
-def ran(bench: Path, data: Path, script: str, *arguments: str, cache: Path) -> str:
-    """Return what a script of the benchmark prints, on one thread."""
+def ran(system: str, bench: Path, data: Path, script: str, *arguments: str, cache: Path) -> str:
+    """Return what a script of the benchmark prints of a system, on one thread."""
+    alone = {"CHATUNE_WORDS_ALONE": "1"} if system == WORDS_ALONE else {}
     done = subprocess.run(
         [sys.executable, str(HERE / "memory_harness.py"), str(bench), script, *arguments],
         check=True,
         capture_output=True,
         text=True,
-        env={**os.environ, "BENCH_DATA": str(data), "TMPDIR": str(cache), "OMP_NUM_THREADS": "1"},
+        env={
+            **os.environ,
+            "BENCH_DATA": str(data),
+            "TMPDIR": str(cache),
+            "OMP_NUM_THREADS": "1",
+            **alone,
+        },
     )
     return done.stdout
+
+
+def _name(system: str) -> str:
+    """Return what the benchmark calls a system: a baseline's name or a file."""
+    return str(CHATUNE) if system in ("chatune", WORDS_ALONE) else system
 
 
 def results_of(
     system: str, bench: Path, data: Path, split: str, tasks: Sequence[str], cache: Path
 ) -> Results:
     out = cache / "results.json"
-    asked = str(CHATUNE) if system == "chatune" else system
     chosen = ("--task", *tasks) if tasks else ()
-    ran(bench, data, "run.py", "--system", asked, "--split", split, "--out", str(out), *chosen,
+    ran(system, bench, data, "run.py", "--system", _name(system), "--split", split, "--out", str(out), *chosen,
         cache=cache)  # fmt: skip
     return {(row["task"], row["cat"]): row for row in json.loads(out.read_text())["rows"]}
 
@@ -128,10 +141,9 @@ def main() -> int:
             print(f"{system} ...", file=sys.stderr, flush=True)
             results[system] = results_of(system, bench, data, asked.split, asked.task, cache)
         print(table(results))
-        plugins = [str(CHATUNE) if name == "chatune" else name for name in systems]
-        for plugin in plugins:
-            said = ran(bench, data, "invariants.py", plugin, cache=cache).strip()
-            print(said.replace(str(CHATUNE), "chatune"))
+        for system in systems:
+            said = ran(system, bench, data, "invariants.py", _name(system), cache=cache).strip()
+            print(said.replace(str(CHATUNE), system))
     print(gate_line(data / asked.split / "salience.json.gz", seen=asked.split == "public"))
     if asked.json:
         rows = {name: list(found.values()) for name, found in results.items()}

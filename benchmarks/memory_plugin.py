@@ -3,8 +3,10 @@
 Items come as dictionaries with `id` and `text`, perhaps `speaker`, `ts` and `session`, oldest first. What belongs
 to a session is a turn of a talk and stays as it was said. Anything else is read as something that a person asked to
 have remembered: a new fact, way of answering or change of taste takes the place of the older one in its slot.
+With CHATUNE_WORDS_ALONE in the environment it does without the embedding model.
 """
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -109,6 +111,6 @@ def _time(written: str | None) -> datetime | None:
     return datetime.fromisoformat(written).replace(tzinfo=UTC)
 
 
-_plugin = Plugin(SentenceEncoder.open())
+_plugin = Plugin(None if os.environ.get("CHATUNE_WORDS_ALONE") else SentenceEncoder.open())
 build, add, retrieve = _plugin.build, _plugin.add, _plugin.retrieve
 forget, forget_user = _plugin.forget, _plugin.forget_user

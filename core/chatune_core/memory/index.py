@@ -31,8 +31,8 @@ BY_SPEAKER = 0.1
 IN_TIME = 0.15
 LIKING = 0.1
 """What a preference has ahead where no fact is asked for."""
-OTHERS_EVERY = 5
-"""Where preferences go first, every fifth place is kept for the best of what is none."""
+OTHERS_EVERY = 6
+"""Where preferences go first, every sixth place is kept for the best of what is none."""
 
 
 Allowed = Callable[[MemoryId], bool]
