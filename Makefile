@@ -25,7 +25,7 @@ setup-dev: .venv/.ready-dev
 	@touch $@
 
 test: setup-dev  ## the whole suite, under five minutes, no network
-	@$(BIN)/pytest --numprocesses logical --maxprocesses 4
+	@$(BIN)/pytest --numprocesses 4 --dist worksteal
 
 check: setup-dev  ## format, lint, types, import rules, tests
 	@$(BIN)/ruff format --check .

@@ -123,7 +123,10 @@ class _Filed:
         return await to_thread.run_sync(self._work, work, limiter=self._threads)
 
     def _work(self, work: Callable[[Connection], Answer]) -> Answer:
-        connection = self._idle.pop() if self._idle else self._engine.connect()
+        try:
+            connection = self._idle.pop()
+        except IndexError:  # not asked before: another thread may take the last one in between
+            connection = self._engine.connect()
         try:
             if not self._writes:
                 return work(connection)

@@ -125,9 +125,10 @@ def test_4_bit_weights_of_a_4_bit_file_answer_as_unpacked_ones_in_few_rows_and_i
     exact = opened(gguf_file, cache, dtype="bfloat16").runner
     packed = opened(gguf_file, cache, dtype="bfloat16", weights="int4").runner
 
-    for tokens in (PROMPT, PROMPT * 5):
+    # In many rows the input is turned into 8-bit integers too, where the processor is quick at those.
+    for tokens, share in ((PROMPT, 0.05), (PROMPT * 5, 0.1)):
         expected = last_logits(exact, tokens)
-        assert (last_logits(packed, tokens) - expected).norm() < 0.05 * expected.norm()
+        assert (last_logits(packed, tokens) - expected).norm() < share * expected.norm()
 
 
 def test_packing_a_q4_1_weight_loses_no_more_than_bfloat16_does(
