@@ -24,7 +24,7 @@ setup-dev: .venv/.ready-dev
 	@$(PIP) install --quiet --constraint constraints.txt --group dev
 	@touch $@
 
-test: setup-dev  ## the whole suite, under five minutes, no network
+test: setup-dev  ## the whole suite, about six minutes on two cores, no network
 	@$(BIN)/pytest --numprocesses 4 --dist worksteal
 
 check: setup-dev  ## format, lint, types, import rules, tests
