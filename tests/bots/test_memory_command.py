@@ -10,6 +10,7 @@ from chatune_bots.memory_settings import MemorySection
 from chatune_core.messages import ConversationId
 from fakes.shell import Shell
 
+pytestmark = pytest.mark.timeout(180)
 LINES = "/memory on\nRemember that I love green tea.\nRemember that my bike is red.\n"
 
 

@@ -18,7 +18,7 @@ from fakes.generator import ScriptedGenerator
 from fakes.platform import AT
 from fakes.world import World, make_world
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 ANN, HERS = UserId("test:ann"), ConversationId("test:private:hers")
 MARKERS = [f"marker{number:02}zq" for number in range(50)]
 Read = Callable[[], Awaitable[bytes]]
