@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import struct
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
+from safetensors import SafetensorError
 
 from chatune_core.errors import ConfigurationError
 
@@ -38,20 +41,42 @@ def convert_once(source: Path, cache_dir: Path, progress: Progress) -> Path:
         return target
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
-        _sweep(target)
-        unfinished = Path(tempfile.mkdtemp(prefix=f"{target.name}.tmp-", dir=cache_dir))
-    except OSError as error:
+        with _alone(target, progress):
+            if not target.is_dir():
+                _convert_beside(source, target, progress)
+    except (OSError, SafetensorError) as error:
         raise ConfigurationError(
             f"The model cache {str(cache_dir)!r} cannot be written: {error}.",
             "Give a data folder that this account may write to.",
         ) from error
+    return target
+
+
+@contextmanager
+def _alone(target: Path, progress: Progress) -> Iterator[None]:
+    """Hold `target` against every other process; the lock of one that dies is free at once."""
+    lock = FileLock(f"{target}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        progress("waiting for another process that converts the model", 0.0)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _convert_beside(source: Path, target: Path, progress: Progress) -> None:
+    for left in target.parent.glob(f"{target.name}.tmp-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f"{target.name}.tmp-", dir=target.parent))
     try:
         _convert(source, unfinished, progress)
-        _rename(unfinished, target)
+        unfinished.rename(target)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     progress("converted", 1.0)
-    return target
 
 
 def _fingerprint(source: Path) -> str:
@@ -64,20 +89,6 @@ def _fingerprint(source: Path) -> str:
         file.seek(max(size - (1 << 20), 0))
         digest.update(file.read())
     return digest.hexdigest()[:12]
-
-
-def _sweep(target: Path) -> None:
-    for left in target.parent.glob(f"{target.name}.tmp-*"):
-        shutil.rmtree(left, ignore_errors=True)
-
-
-def _rename(unfinished: Path, target: Path) -> None:
-    try:
-        os.replace(unfinished, target)
-    except OSError:
-        # Another process was first; its folder holds the same.
-        if not target.is_dir():
-            raise
 
 
 def _convert(source: Path, folder: Path, progress: Progress) -> None:

@@ -1,5 +1,7 @@
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -85,7 +87,28 @@ def test_a_process_killed_in_the_middle_leaves_nothing_that_is_trusted(
     folder = convert_once(gguf_file, tmp_path, ignore)
 
     assert (folder / "model.safetensors").is_file()
-    assert list(tmp_path.iterdir()) == [folder]
+    assert [left for left in tmp_path.iterdir() if left.suffix != ".lock"] == [folder]
+
+
+def test_of_two_processes_that_need_the_model_at_once_one_converts_and_one_waits(
+    gguf_file: Path, tmp_path: Path
+) -> None:
+    stages: list[str] = []
+    second = threading.Thread(
+        target=lambda: convert_once(gguf_file, tmp_path, lambda stage, done: stages.append(stage))
+    )
+
+    def start_the_second(stage: str, done: float) -> None:
+        if stage == "converting the weights":
+            second.start()
+            while not stages:  # until it has come upon the first
+                time.sleep(0)
+
+    folder = convert_once(gguf_file, tmp_path, start_the_second)
+    second.join()
+
+    assert (folder / "model.safetensors").is_file()
+    assert stages == ["waiting for another process that converts the model"]
 
 
 def test_a_changed_file_is_converted_anew(gguf_file: Path, tmp_path: Path) -> None:
