@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from chatune_core.generation.requests import ChatMessage, LoraId, Sampling
 from chatune_core.memory.notes import Note
@@ -95,6 +96,21 @@ class AnswerCorrected:
     answers: EventKey
     user: UserId
     text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerPreferred:
+    """`user` prefers the answer to `chosen` to the one to `rejected`, both to one question.
+
+    How they came to: "choice" of two side by side, or "again". One a person and question: a later
+    one replaces the earlier.
+    """
+
+    chosen: EventKey
+    rejected: EventKey
+    user: UserId
+    how: Literal["choice", "again"]
     at: datetime
 
 

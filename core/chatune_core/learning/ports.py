@@ -1,0 +1,109 @@
+"""What learning needs from storage; see `chatune_core.ports` for the rules."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from chatune_core.generation.requests import ChatMessage, LoraId
+from chatune_core.learning.rows import LeftOut
+from chatune_core.learning.versions import LoraState, LoraVersion, Served
+from chatune_core.messages import ConversationId, EventKey, UserId
+from chatune_core.outcomes import AnswerCorrected, AnswerPreferred, AnswerRated
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedAnswer:
+    """A generated answer and what people said of it, all of whom agreed to training.
+
+    people: everyone whose words are in the prompt, the asker included.
+    """
+
+    answer: EventKey
+    question: EventKey
+    conversation: ConversationId
+    asker: UserId
+    people: frozenset[UserId]
+    at: datetime
+    model: str
+    lora: LoraId | None
+    prompt: tuple[ChatMessage, ...]
+    completion: str
+    votes: tuple[AnswerRated, ...] = ()
+    corrections: tuple[AnswerCorrected, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Everything that may be learned from; `withheld` counts what may not, by reason."""
+
+    answers: Sequence[JudgedAnswer]
+    preferences: Sequence[AnswerPreferred]
+    """Both answers of each are among `answers`."""
+    withheld: Mapping[LeftOut, int]
+
+
+class Evidence(Protocol):
+    """What people think of answers, for training alone: consent is checked where it is read."""
+
+    async def gathered(self, *, platforms_permitted: bool) -> Gathered:
+        """Return what may be learned from, oldest answer first.
+
+        Whatever a person without a standing consent to training said, asked or voted stays unread, and so
+        does, unless `platforms_permitted`, everything of a platform that is not this machine's terminal.
+        """
+        ...
+
+    async def counted(self) -> Mapping[str, int]:
+        """Return how many ratings, corrections and preferences there are, by kind; no text is read."""
+        ...
+
+
+class LoraRegistry(Protocol):
+    """Versions of LoRAs. For each model at most one is active and at most one a canary."""
+
+    async def add(self, version: LoraVersion, judges: Mapping[UserId, int]) -> None:
+        """Store a new version and how many of its rows came from whom; repeating it changes nothing."""
+        ...
+
+    async def find(self, lora: LoraId) -> LoraVersion | None:
+        """Return the version."""
+        ...
+
+    async def versions(self, model: str | None = None) -> Sequence[LoraVersion]:
+        """Return all versions, or those of one model, newest first."""
+        ...
+
+    async def served(self, model: str) -> Served:
+        """Return what answers for `model`."""
+        ...
+
+    async def move(
+        self,
+        lora: LoraId,
+        was: Collection[LoraState],
+        to: LoraState,
+        reason: str,
+        share: float = 0.0,
+    ) -> bool:
+        """Move the version on if it stands as one of `was`; return whether it did.
+
+        Whatever stands in its way (the active version when it becomes active, the canary when it becomes
+        that) is retired in the same transaction. A stale version becomes neither.
+        """
+        ...
+
+
+class Leases(Protocol):
+    """Who does what there must be one of, over all processes that share the store."""
+
+    async def hold(self, name: str, holder: str, lasting: timedelta) -> int | None:
+        """Take or renew the lease `name`; return its term, or None if somebody else holds it.
+
+        A term grows by one whenever the lease changes hands, so what was begun in an older one is known.
+        """
+        ...
+
+    async def let_go(self, name: str, holder: str) -> None:
+        """Free the lease if `holder` holds it."""
+        ...
