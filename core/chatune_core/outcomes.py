@@ -296,6 +296,7 @@ Effect = (
     | AnswerRated
     | RatingWithdrawn
     | AnswerCorrected
+    | AnswerPreferred
     | ConversationReset
     | MessageErased
     | WorkspaceErased

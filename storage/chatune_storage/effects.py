@@ -3,12 +3,24 @@
 from collections.abc import Mapping
 from typing import Any, assert_never
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, update
+from sqlalchemy import (
+    Connection,
+    Insert,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from chatune_core.messages import ConversationId, EventKey, Reply, Turn, UserId
 from chatune_core.outcomes import (
     AnswerCorrected,
+    AnswerPreferred,
     AnswerRated,
     CaseAppealed,
     CaseChanged,
@@ -44,6 +56,7 @@ from chatune_storage.tables import (
     memory_uses,
     microseconds,
     outbox,
+    preferred_answers,
     ratings,
     turns,
 )
@@ -60,6 +73,7 @@ Written = (
     | AnswerRated
     | RatingWithdrawn
     | AnswerCorrected
+    | AnswerPreferred
     | ModelChosen
     | CaseChanged
     | MemoryChanged
@@ -81,6 +95,7 @@ class EffectRows:
         self.withdrawn: dict[tuple[str, int], tuple[int, ...]] = {}
         """Scores that go, by answer and person."""
         self.corrections: dict[tuple[str, int], Row] = {}
+        self.preferred_answers: list[Row] = []
         self.models: dict[ConversationId, str] = {}
         self.cases: list[CaseChanged] = []
         self.memories: list[MemoryChanged] = []
@@ -97,7 +112,7 @@ class EffectRows:
             case GenerationMade():
                 self.generations.append(self._generation(effect))
                 self.uses += _uses(effect)
-            case AnswerRated() | RatingWithdrawn() | AnswerCorrected():
+            case AnswerRated() | RatingWithdrawn() | AnswerCorrected() | AnswerPreferred():
                 self._judge(effect)
             case ModelChosen(conversation=conversation, model=model):
                 self.models[conversation] = model
@@ -180,7 +195,9 @@ class EffectRows:
             "question": None if made.question == made.event else made.question,
         }
 
-    def _judge(self, effect: AnswerRated | RatingWithdrawn | AnswerCorrected) -> None:
+    def _judge(
+        self, effect: AnswerRated | RatingWithdrawn | AnswerCorrected | AnswerPreferred
+    ) -> None:
         key = self.keys[effect.user]
         match effect:
             case AnswerRated():
@@ -189,6 +206,8 @@ class EffectRows:
                 self._withdraw(effect)
             case AnswerCorrected():
                 self.corrections[effect.answers, key.id] = self._correction(effect, key)
+            case AnswerPreferred():
+                self.preferred_answers.append(_preference(effect, key))
 
     def _withdraw(self, effect: RatingWithdrawn) -> None:
         place = (effect.answers, self.keys[effect.user].id)
@@ -242,6 +261,7 @@ class EffectSql:
             index_elements=["answers", "person_id"],
             set_={column: corrected.excluded[column] for column in ("text", "at")},
         )
+        self._preference = _preferring(dialect)
         self._model = chose.on_conflict_do_update(
             index_elements=["conversation"], set_={"model": chose.excluded.model}
         )
@@ -266,6 +286,7 @@ class EffectSql:
             (self._use, rows.uses),
             (self._vote, list(rows.votes.values())),
             (self._correction, list(rows.corrections.values())),
+            (self._preference, rows.preferred_answers),
             (self._model, models),
         ):
             if gathered:
@@ -281,6 +302,32 @@ _REPLACE = (
     .where(turns.c.event == bindparam("of_event"), turns.c.role == bindparam("of_role"))
     .where(turns.c.conversation == bindparam("of_conversation"))
 )
+
+
+def _preference(preferred: AnswerPreferred, key: PersonKey) -> Row:
+    return {
+        "person_id": key.id,
+        "chosen": preferred.chosen,
+        "rejected": preferred.rejected,
+        "how": preferred.how,
+        "at": microseconds(preferred.at),
+        "answer": preferred.chosen,
+    }
+
+
+def _preferring(dialect: str) -> Insert:
+    """Return the statement that writes a preference under the question of both answers."""
+    answer = bindparam("answer", type_=Text)
+    asked = select(func.coalesce(generations.c.question, generations.c.event))
+    question = asked.where(generations.c.event == answer).scalar_subquery()
+    chosen = sqlite if dialect == "sqlite" else postgresql
+    preferred = chosen.insert(preferred_answers)
+    columns = ("chosen", "rejected", "how", "at")
+    replacing: Insert = preferred.on_conflict_do_update(
+        index_elements=["question", "person_id"],
+        set_={column: preferred.excluded[column] for column in columns},
+    )
+    return replacing.values(question=func.coalesce(question, answer))
 
 
 def _uses(made: GenerationMade) -> list[Row]:

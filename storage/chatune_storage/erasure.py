@@ -46,6 +46,7 @@ from chatune_storage.tables import (
     moderation_cases,
     outbox,
     people,
+    preferred_answers,
     ratings,
     turns,
 )
@@ -126,6 +127,13 @@ def _remove_records(connection: Connection, persons: _People) -> dict[str, int]:
         ),
         "corrections": delete(corrections).where(
             or_(corrections.c.person_id.in_(persons), corrections.c.answers.in_(answered))
+        ),
+        "preferred_answers": delete(preferred_answers).where(
+            or_(
+                preferred_answers.c.person_id.in_(persons),
+                preferred_answers.c.chosen.in_(answered),
+                preferred_answers.c.rejected.in_(answered),
+            )
         ),
         "turns": delete(turns).where(turns.c.person_id.in_(persons)),
         "generations": delete(generations).where(generations.c.person_id.in_(persons)),

@@ -10,6 +10,7 @@ from chatune_core.messages import UserId, WorkspaceId, line_of
 from chatune_core.outcomes import (
     Announced,
     AnswerCorrected,
+    AnswerPreferred,
     AnswerRated,
     Audited,
     CaseAppealed,
@@ -157,6 +158,7 @@ def _users(outcome: Outcome) -> set[UserId]:
                 | AnswerRated(user=user)
                 | RatingWithdrawn(user=user)
                 | AnswerCorrected(user=user)
+                | AnswerPreferred(user=user)
                 | ConsentChanged(user=user)
             ):
                 users.add(user)

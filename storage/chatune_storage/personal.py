@@ -27,6 +27,7 @@ STORES = (
     "generations",
     "ratings",
     "corrections",
+    "preferred_answers",
     "cases",
     "memories",
     "memory_notes",

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, Table, or_, select
 from chatune_core.memory.values import MemoryId
 from chatune_core.messages import ConversationId, EventKey, UserId
 from chatune_core.moderation.cases import Case
-from chatune_core.outcomes import AnswerCorrected, AnswerRated, GenerationMade
+from chatune_core.outcomes import AnswerCorrected, AnswerPreferred, AnswerRated, GenerationMade
 from chatune_core.privacy import ErasureReceipt, PersonalRecord, Purpose
 from chatune_storage.audit_chain import AuditChain, entry_from
 from chatune_storage.audit_rows import SAID
@@ -42,6 +42,7 @@ from chatune_storage.tables import (
     moment,
     outbox,
     people,
+    preferred_answers,
     ratings,
     shown,
     turns,
@@ -77,6 +78,7 @@ class SqlPersonalData:
                 (generations, partial(_generation, uses)),
                 (ratings, _rating),
                 (corrections, _correction),
+                (preferred_answers, _preference),
             ):
                 for row in _rows(connection, table, key):
                     yield PersonalRecord(table.name, record(row, key))
@@ -213,6 +215,11 @@ def _correction(row: RowMapping, key: PersonKey) -> dict[str, object]:
     answers = EventKey(row["answers"])
     text = key.open(CORRECTION, answers, row["text"])
     return readable(AnswerCorrected(answers, key.user, text, moment(row["at"])))
+
+
+def _preference(row: RowMapping, key: PersonKey) -> dict[str, object]:
+    answers = EventKey(row["chosen"]), EventKey(row["rejected"])
+    return readable(AnswerPreferred(*answers, key.user, row["how"], moment(row["at"])))
 
 
 def _decision(row: RowMapping, key: PersonKey) -> dict[str, object]:

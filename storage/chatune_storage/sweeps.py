@@ -24,6 +24,7 @@ from chatune_storage.tables import (
     moderation_cases,
     outbox,
     people,
+    preferred_answers,
     ratings,
     turns,
 )
@@ -132,6 +133,9 @@ def _erase_records(connection: Connection, dialect: str, prefix: str) -> None:
     for statement in (
         delete(ratings).where(ratings.c.answers.in_(answers)),
         delete(corrections).where(corrections.c.answers.in_(answers)),
+        delete(preferred_answers).where(
+            or_(preferred_answers.c.chosen.in_(answers), preferred_answers.c.rejected.in_(answers))
+        ),
         delete(generations).where(here),
         delete(turns).where(begins_with(dialect, turns.c.conversation, prefix)),
         delete(choices).where(begins_with(dialect, choices.c.conversation, prefix)),

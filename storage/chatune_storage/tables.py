@@ -201,6 +201,21 @@ corrections = Table(
     Index("corrections_person", "person_id"),
 )
 
+# One a person and question; both answers are to it.
+preferred_answers = Table(
+    "preferred_answers",
+    metadata,
+    Column("question", Text, primary_key=True),
+    Column("person_id", ForeignKey("people.id"), primary_key=True),
+    Column("chosen", Text, nullable=False),
+    Column("rejected", Text, nullable=False),
+    Column("how", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("preferred_answers_person", "person_id"),
+    Index("preferred_answers_chosen", "chosen"),
+    Index("preferred_answers_rejected", "rejected"),
+)
+
 choices = Table(
     "choices",
     metadata,

@@ -15,6 +15,7 @@ from chatune_core.messages import (
 )
 from chatune_core.outcomes import (
     AnswerCorrected,
+    AnswerPreferred,
     AnswerRated,
     Audited,
     AuditEntry,
@@ -49,7 +50,8 @@ async def live(stores: Stores, workspace: WorkspaceId, tag: str, user: UserId) -
     await deliver(stores, f"m:{tag}")
     await handle(
         stores, said(f"{tag}2", room=here, user=user), AnswerRated(answer, user, 1, AT),
-        AnswerCorrected(answer, user, "better", AT), answer=reply(f"{tag}2", room=here, user=user),
+        AnswerCorrected(answer, user, "better", AT),
+        AnswerPreferred(answer, EventKey(f"test:{tag}2"), user, "choice", AT), answer=reply(f"{tag}2", room=here, user=user),
     )  # fmt: skip
     [parked] = await stores.outbox.lease(1)
     await stores.outbox.park(parked, "refused")

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from chatune_core.messages import ConversationId, MessageKey, UserId, WorkspaceId
+from chatune_core.messages import ConversationId, EventKey, MessageKey, UserId, WorkspaceId
 from chatune_core.moderation.cases import CaseState
 from chatune_core.outcomes import (
     AnswerCorrected,
+    AnswerPreferred,
     AnswerRated,
     CaseAppealed,
     CaseClaimed,
@@ -53,6 +54,7 @@ async def live(stores: Stores, tag: str, user: UserId, room: ConversationId) -> 
     await handle(
         stores, said(f"{tag}2", room=room, user=user), rating,
         AnswerCorrected(answer, user, SECRET, AT), case,
+        AnswerPreferred(answer, EventKey(f"test:{tag}3"), user, "again", AT),
         CaseAppealed(case.case.id, user, SECRET), answer=reply(f"{tag}2", SECRET, room, user),
     )  # fmt: skip
     [lease] = await stores.outbox.lease(1)

@@ -67,6 +67,10 @@ class Erasure:
         drop(records.generations, lambda key, _: key in gone)
         drop(records.ratings, lambda key, _: key[0] in gone)
         drop(records.corrections, lambda key, _: key[0] in gone)
+        drop(
+            records.preferred_answers,
+            lambda _, item: not gone.isdisjoint((item.chosen, item.rejected)),
+        )
         drop(records.turns, lambda place, _: place.startswith(prefix))
         drop(records.answers, lambda place, _: place.startswith(prefix))
         drop(records.models, lambda place, _: place.startswith(prefix))
@@ -96,6 +100,12 @@ class Erasure:
             "ratings": drop(records.ratings, lambda key, _: named(key[1]) or key[0] in gone),
             "corrections": drop(
                 records.corrections, lambda key, _: named(key[1]) or key[0] in gone
+            ),
+            "preferred_answers": drop(
+                records.preferred_answers,
+                lambda _, item: (
+                    named(item.user) or not gone.isdisjoint((item.chosen, item.rejected))
+                ),
             ),
         }
         for place in places & records.answers.keys():

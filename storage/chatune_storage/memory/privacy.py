@@ -66,6 +66,8 @@ class MemoryPersonalData:
         yield from (("ratings", vote) for vote in records.ratings.values() if vote.user == user)
         corrected = records.corrections.values()
         yield from (("corrections", item) for item in corrected if item.user == user)
+        preferred = records.preferred_answers.values()
+        yield from (("preferred_answers", item) for item in preferred if item.user == user)
 
     async def erase(self, user: UserId) -> ErasureReceipt:
         """See PersonalData.erase."""

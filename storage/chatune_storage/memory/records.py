@@ -7,6 +7,7 @@ from typing import TypeVar, assert_never
 from chatune_core.messages import ConversationId, EventKey, MessageKey, Turn, UserId
 from chatune_core.outcomes import (
     AnswerCorrected,
+    AnswerPreferred,
     AnswerRated,
     ConversationReset,
     GenerationMade,
@@ -28,6 +29,7 @@ Recorded = (
     | AnswerRated
     | RatingWithdrawn
     | AnswerCorrected
+    | AnswerPreferred
     | ConversationReset
     | MessageErased
     | ModelChosen
@@ -45,6 +47,8 @@ class Records:
         """Events with a generated answer since the last reset, oldest first."""
         self.ratings: dict[tuple[EventKey, UserId], AnswerRated] = {}
         self.corrections: dict[tuple[EventKey, UserId], AnswerCorrected] = {}
+        self.preferred_answers: dict[tuple[EventKey, UserId], AnswerPreferred] = {}
+        """By question and person."""
         self.models: dict[ConversationId, str] = {}
         self.cases = MemoryCases()
 
@@ -58,7 +62,7 @@ class Records:
             case GenerationMade():
                 self.generations[effect.event] = effect
                 self.answers.setdefault(effect.conversation, []).append(effect.event)
-            case AnswerRated() | RatingWithdrawn() | AnswerCorrected():
+            case AnswerRated() | RatingWithdrawn() | AnswerCorrected() | AnswerPreferred():
                 self._judge(effect)
             case MessageErased(conversation=conversation, event=event):
                 self._erase(conversation, event)
@@ -71,7 +75,14 @@ class Records:
             case _:
                 assert_never(effect)
 
-    def _judge(self, effect: AnswerRated | RatingWithdrawn | AnswerCorrected) -> None:
+    def _judge(
+        self, effect: AnswerRated | RatingWithdrawn | AnswerCorrected | AnswerPreferred
+    ) -> None:
+        if isinstance(effect, AnswerPreferred):
+            made = self.generations.get(effect.chosen)
+            question = made.question if made else effect.chosen
+            self.preferred_answers[question, effect.user] = effect
+            return
         place = (effect.answers, effect.user)
         match effect:
             case RatingWithdrawn(score=score):
