@@ -15,9 +15,11 @@ from chatune_storage.consents import SqlConsents
 from chatune_storage.database import Database, cannot_open, open_database
 from chatune_storage.history import SqlHistory
 from chatune_storage.inbox import SqlInbox
+from chatune_storage.jobs import SqlJobs
 from chatune_storage.key_values import SqlKeyValues
 from chatune_storage.keyring import Keyring
 from chatune_storage.keys import MasterKey
+from chatune_storage.leases import SqlLeases
 from chatune_storage.ledger import SqlLedger
 from chatune_storage.links import SqlLinks
 from chatune_storage.memories import SqlMemories
@@ -29,6 +31,7 @@ from chatune_storage.queues import Queues, queues_of
 from chatune_storage.reader import Reader
 from chatune_storage.retention import SqlRetention
 from chatune_storage.stores import Stores
+from chatune_storage.training_runs import SqlTrainingRuns
 from chatune_storage.writer import Writer
 
 _KEYS_REMEMBERED = 4096
@@ -107,4 +110,7 @@ def _stores(
         notes=SqlNotes(database, writer, keyring),
         links=SqlLinks(database, writer, keyring, now),
         cases=SqlCases(database, keyring),
+        leases=SqlLeases(database, now),
+        jobs=SqlJobs(database),
+        training_runs=SqlTrainingRuns(database),
     )

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from chatune_core.learning.runs import TrainingRuns
+from chatune_core.leases import Leases
 from chatune_core.memory.ports import Links, Memories, Notes
 from chatune_core.ports import (
     AuditLog,
@@ -15,6 +17,7 @@ from chatune_core.ports import (
     PersonalData,
     Retention,
 )
+from chatune_core.scheduling import Jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +37,6 @@ class Stores:
     memories: Memories
     notes: Notes
     links: Links
+    leases: Leases
+    jobs: Jobs
+    training_runs: TrainingRuns

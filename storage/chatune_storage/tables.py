@@ -370,3 +370,47 @@ audit = Table(
     Column("seal", LargeBinary),
     sqlite_autoincrement=True,
 )
+
+# `term` grows whenever the lease changes hands; nobody holds it when `holder` is "".
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("term", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+)
+
+scheduled_jobs = Table(
+    "scheduled_jobs",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("trigger", Text, nullable=False),
+    Column("next_due", BigInteger),
+    Column("last_due", BigInteger),
+    Column("paused", Boolean, nullable=False),
+    Column("asked_at", BigInteger),
+)
+
+training_runs = Table(
+    "training_runs",
+    metadata,
+    _row_id("id"),
+    Column("run", Text, nullable=False, unique=True),
+    Column("model", Text, nullable=False),
+    Column("due", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("begun_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("term", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("attempt", BigInteger, nullable=False),
+    Column("rated", BigInteger, nullable=False),
+    Column("dataset", Text, nullable=False),
+    Column("lora", Text),
+    Column("reason", Text, nullable=False),
+    Index("training_runs_due", "model", "due", unique=True),
+    Index("training_runs_state", "state"),
+    sqlite_autoincrement=True,
+)

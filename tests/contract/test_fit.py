@@ -1,5 +1,7 @@
 """Every implementation fits its port; mypy checks the assignments."""
 
+from chatune_core.learning.runs import TrainingRuns
+from chatune_core.leases import Leases
 from chatune_core.memory.ports import Links, Memories, Notes
 from chatune_core.ports import (
     AuditLog,
@@ -13,12 +15,15 @@ from chatune_core.ports import (
     PersonalData,
     Retention,
 )
+from chatune_core.scheduling import Jobs
 from chatune_storage.audit import SqlAuditLog
 from chatune_storage.cases import SqlCases
 from chatune_storage.consents import SqlConsents
 from chatune_storage.history import SqlHistory
 from chatune_storage.inbox import SqlInbox
+from chatune_storage.jobs import SqlJobs
 from chatune_storage.key_values import SqlKeyValues
+from chatune_storage.leases import SqlLeases
 from chatune_storage.ledger import SqlLedger
 from chatune_storage.links import SqlLinks
 from chatune_storage.memories import SqlMemories
@@ -30,11 +35,13 @@ from chatune_storage.memory.privacy import MemoryPersonalData, MemoryRetention
 from chatune_storage.memory.queues import MemoryInbox, MemoryOutbox
 from chatune_storage.memory.records import MemoryHistory
 from chatune_storage.memory.remembered import MemoryMemories, MemoryNotes
+from chatune_storage.memory.schedule import MemoryJobs, MemoryLeases, MemoryTrainingRuns
 from chatune_storage.memory.values import MemoryKeyValues
 from chatune_storage.notes import SqlNotes
 from chatune_storage.outbox import SqlOutbox
 from chatune_storage.personal_data import SqlPersonalData
 from chatune_storage.retention import SqlRetention
+from chatune_storage.training_runs import SqlTrainingRuns
 
 
 def test_every_port_is_there_twice() -> None:
@@ -51,9 +58,12 @@ def test_every_port_is_there_twice() -> None:
     memories: list[type[Memories]] = [SqlMemories, MemoryMemories]
     notes: list[type[Notes]] = [SqlNotes, MemoryNotes]
     links: list[type[Links]] = [SqlLinks, MemoryLinks]
+    leases: list[type[Leases]] = [SqlLeases, MemoryLeases]
+    jobs: list[type[Jobs]] = [SqlJobs, MemoryJobs]
+    runs: list[type[TrainingRuns]] = [SqlTrainingRuns, MemoryTrainingRuns]
     ports = (
         inboxes, ledgers, outboxes, histories, consents, audits, personal, retention, values, cases,
-        memories, links, notes,
+        memories, links, notes, leases, jobs, runs,
     )  # fmt: skip
 
     assert all(len(implementations) == 2 for implementations in ports)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from chatune_core.generation.requests import ChatMessage, LoraId
@@ -91,19 +91,4 @@ class LoraRegistry(Protocol):
         Whatever stands in its way (the active version when it becomes active, the canary when it becomes
         that) is retired in the same transaction. A stale version becomes neither.
         """
-        ...
-
-
-class Leases(Protocol):
-    """Who does what there must be one of, over all processes that share the store."""
-
-    async def hold(self, name: str, holder: str, lasting: timedelta) -> int | None:
-        """Take or renew the lease `name`; return its term, or None if somebody else holds it.
-
-        A term grows by one whenever the lease changes hands, so what was begun in an older one is known.
-        """
-        ...
-
-    async def let_go(self, name: str, holder: str) -> None:
-        """Free the lease if `holder` holds it."""
         ...

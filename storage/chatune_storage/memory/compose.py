@@ -13,6 +13,7 @@ from chatune_storage.memory.privacy import MemoryPersonalData, MemoryRetention
 from chatune_storage.memory.queues import MemoryInbox, MemoryOutbox
 from chatune_storage.memory.records import MemoryHistory, Records
 from chatune_storage.memory.remembered import MemoryMemories, MemoryNotes, Remembered
+from chatune_storage.memory.schedule import MemoryJobs, MemoryLeases, MemoryTrainingRuns
 from chatune_storage.memory.values import MemoryKeyValues
 from chatune_storage.stores import Stores
 
@@ -26,7 +27,7 @@ def memory_stores(now: Callable[[], datetime], lease_for: timedelta) -> Stores:
     events: ClaimQueue[Inbound] = ClaimQueue(now, lease_for, behind=replies.lines)
     records, values = Records(), MemoryKeyValues()
     outbox = MemoryOutbox(replies, now)
-    links = MemoryLinks(now)
+    links, leases = MemoryLinks(now), MemoryLeases(now)
     consents, audit = MemoryConsents(links, now), MemoryAuditLog(now)
     remembered = Remembered(links)
     erasure = Erasure(events, replies, outbox, records, consents, audit, values, remembered, links)
@@ -47,4 +48,7 @@ def memory_stores(now: Callable[[], datetime], lease_for: timedelta) -> Stores:
         memories=MemoryMemories(remembered, records, consents, links, now),
         notes=MemoryNotes(remembered),
         links=links,
+        leases=leases,
+        jobs=MemoryJobs(leases),
+        training_runs=MemoryTrainingRuns(leases),
     )
