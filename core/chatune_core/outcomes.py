@@ -43,7 +43,8 @@ class GenerationMade:
     was asked for again.
 
     `finish` is a `FinishReason` or "stopped". Durations are seconds. `prompt` and `completion`
-    are text of `user` and encrypted with their key. `memories` are those in the prompt.
+    are text of `user` and encrypted with their key. `memories` are those in the prompt. `heard`
+    are `user` and everyone whose words are in the prompt; empty where that is not known.
     """
 
     event: EventKey
@@ -64,6 +65,7 @@ class GenerationMade:
     total_s: float
     question: EventKey
     memories: tuple[MemoryId, ...] = ()
+    heard: tuple[UserId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,7 +138,7 @@ class Pipeline:
         )
         said, at = completion.said, self._now()
         turn = replace(question, role="assistant", text=said, at=at) if said else None
-        provenance = _provenance(event, question.event, generator, sampling, prompt, completion, at)
+        provenance = _provenance(event, question, generator, sampling, prompt, completion, at)
         decisions = self._audited(completion.decisions, event)
         refused = completion.refused is not None
         return _Made(completion.shown, turn, provenance, decisions, refused)
@@ -194,7 +194,7 @@ class _Made:
 
 def _provenance(
     event: Inbound,
-    question: EventKey,
+    question: Turn,
     generator: Generator,
     sampling: Sampling,
     prompt: Prompt,
@@ -220,5 +220,6 @@ def _provenance(
         queued_s=finished.queued_s if finished else 0.0,
         first_token_s=finished.first_token_s if finished else 0.0,
         total_s=finished.total_s if finished else 0.0,
-        question=question,
+        question=question.event,
+        heard=tuple(dict.fromkeys((event.user, question.user, *prompt.heard))),
     )

@@ -8,7 +8,7 @@ from chatune_core.generation.requests import ChatMessage
 from chatune_core.memory.recalled import NOTHING_RECALLED, Recalled, part_of_prompt
 from chatune_core.memory.style import style_of
 from chatune_core.memory.values import Memory
-from chatune_core.messages import Turn
+from chatune_core.messages import Turn, UserId
 
 TokenCounter = Callable[[ChatMessage], int]
 
@@ -17,12 +17,13 @@ TokenCounter = Callable[[ChatMessage], int]
 class Prompt:
     """What the model is given. `completion_tokens` is the room for its answer.
 
-    `memories` are those that it quotes or follows.
+    `memories` are those that it quotes or follows, `heard` are the people of the history in it.
     """
 
     messages: tuple[ChatMessage, ...]
     completion_tokens: int
     memories: tuple[Memory, ...] = ()
+    heard: tuple[UserId, ...] = ()
 
 
 def build_prompt(
@@ -70,7 +71,9 @@ def build_prompt(
     messages = _messages(system, kept, message)
     left = context_tokens - sum(map(count, messages))
     wanted = style_of(memories).max_tokens or completion_tokens
-    return Prompt(messages, min(completion_tokens, wanted, left), memories)
+    # The answer to a person may repeat their words, so its turn counts as theirs.
+    heard = tuple(dict.fromkeys(turn.user for turn in kept))
+    return Prompt(messages, min(completion_tokens, wanted, left), memories, heard)
 
 
 def _newest_that_fit(history: Sequence[Turn], count: TokenCounter, room: int) -> Sequence[Turn]:

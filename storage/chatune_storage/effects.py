@@ -53,6 +53,7 @@ from chatune_storage.tables import (
     choices,
     corrections,
     generations,
+    heard,
     memory_uses,
     microseconds,
     outbox,
@@ -100,6 +101,7 @@ class EffectRows:
         self.cases: list[CaseChanged] = []
         self.memories: list[MemoryChanged] = []
         self.uses: list[Row] = []
+        self.heard: list[Row] = []
         self.decisions: list[Decision] = []
 
     def add(self, effect: Written) -> None:
@@ -112,6 +114,7 @@ class EffectRows:
             case GenerationMade():
                 self.generations.append(self._generation(effect))
                 self.uses += _uses(effect)
+                self.heard += self._others(effect)
             case AnswerRated() | RatingWithdrawn() | AnswerCorrected() | AnswerPreferred():
                 self._judge(effect)
             case ModelChosen(conversation=conversation, model=model):
@@ -193,7 +196,12 @@ class EffectRows:
             "total_s": made.total_s,
             "since_reset": True,
             "question": None if made.question == made.event else made.question,
+            "heard": len(made.heard) or None,
         }
+
+    def _others(self, made: GenerationMade) -> list[Row]:
+        people = (self.keys[user].id for user in made.heard if user != made.user)
+        return [{"event": made.event, "person_id": person} for person in people]
 
     def _judge(
         self, effect: AnswerRated | RatingWithdrawn | AnswerCorrected | AnswerPreferred
@@ -266,6 +274,7 @@ class EffectSql:
             index_elements=["conversation"], set_={"model": chose.excluded.model}
         )
         self._use = chosen.insert(memory_uses).on_conflict_do_nothing()
+        self._heard = chosen.insert(heard).on_conflict_do_nothing()
         self._cases, self._memories = CaseSql(dialect), MemorySql(dialect)
 
     def write(self, connection: Connection, rows: EffectRows) -> None:
@@ -284,6 +293,7 @@ class EffectSql:
         self._generation.run(connection, rows.generations)
         for statement, gathered in (
             (self._use, rows.uses),
+            (self._heard, rows.heard),
             (self._vote, list(rows.votes.values())),
             (self._correction, list(rows.corrections.values())),
             (self._preference, rows.preferred_answers),

@@ -36,6 +36,7 @@ from chatune_storage.tables import (
     consents,
     corrections,
     generations,
+    heard,
     inbox,
     link_codes,
     links,
@@ -121,6 +122,15 @@ def _remove_records(connection: Connection, persons: _People) -> dict[str, int]:
         select(generations.c.conversation).where(generations.c.person_id.in_(persons)),
     )
     places = connection.execute(part_taken).scalars().all()
+    quoting = select(heard.c.event).where(heard.c.person_id.in_(persons))
+    # Those of conversations that were begun anew since, above all: no turn tells of them any more.
+    quoted = (
+        update(generations)
+        .where(generations.c.event.in_(quoting), generations.c.prompt.is_not(None))
+        .where(generations.c.person_id.not_in(persons))
+        .values(prompt=None)
+    )
+    quotes_taken = connection.execute(quoted).rowcount
     statements = {
         "ratings": delete(ratings).where(
             or_(ratings.c.person_id.in_(persons), ratings.c.answers.in_(answered))
@@ -136,6 +146,7 @@ def _remove_records(connection: Connection, persons: _People) -> dict[str, int]:
             )
         ),
         "turns": delete(turns).where(turns.c.person_id.in_(persons)),
+        "heard": delete(heard).where(heard.c.person_id.in_(persons)),
         "generations": delete(generations).where(generations.c.person_id.in_(persons)),
         "consents": delete(consents).where(consents.c.person_id.in_(persons)),
     }
@@ -147,7 +158,9 @@ def _remove_records(connection: Connection, persons: _People) -> dict[str, int]:
         .where(generations.c.conversation == bindparam("place"), generations.c.prompt.is_not(None))
         .values(prompt=None)
     )
-    removed["quotes"] = sum(connection.execute(quotes, {"place": p}).rowcount for p in places)
+    removed["quotes"] = quotes_taken + sum(
+        connection.execute(quotes, {"place": p}).rowcount for p in places
+    )
     for place in places:
         connection.execute(_forsaken_choice(place))
     return removed

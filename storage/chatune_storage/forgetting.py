@@ -28,6 +28,7 @@ from chatune_storage.personal import FORGOTTEN
 from chatune_storage.tables import (
     corrections,
     generations,
+    heard,
     memories,
     memory_notes,
     memory_uses,
@@ -104,13 +105,17 @@ def _everything(connection: Connection, persons: Sequence[int]) -> _Reach:
         select(_turns.conversation).where(_turns.person_id.in_(persons)),
         select(_made.conversation).where(_made.person_id.in_(persons)),
     )
+    quoting = select(heard.c.event).where(heard.c.person_id.in_(persons))
     return _Reach(
         memories.c.person_id.in_(persons),
         memory_notes.c.person_id.in_(persons),
         _turns.person_id.in_(persons),
         _made.person_id.in_(persons),
         lambda table: table.c.person_id.in_(persons),
-        [_made.conversation == place for place in connection.execute(places).scalars()],
+        [
+            _made.event.in_(quoting),
+            *(_made.conversation == place for place in connection.execute(places).scalars()),
+        ],
     )
 
 

@@ -153,9 +153,10 @@ def _users(outcome: Outcome) -> set[UserId]:
         match effect:
             case TurnSaid(turn=turn) | TurnReplaced(turn=turn):
                 users.add(turn.user)
+            case GenerationMade(user=user, heard=heard):
+                users.update((user, *heard))
             case (
-                GenerationMade(user=user)
-                | AnswerRated(user=user)
+                AnswerRated(user=user)
                 | RatingWithdrawn(user=user)
                 | AnswerCorrected(user=user)
                 | AnswerPreferred(user=user)
@@ -172,9 +173,14 @@ def _users(outcome: Outcome) -> set[UserId]:
                 users.add(user_of(effect))
             case CaseOpened() | CaseClaimed() | CaseDecided() | CaseAppealed():
                 users |= users_of(effect)
-            case ConversationReset() | MessageErased() | WorkspaceErased():
-                pass
-            case ModelChosen() | Audited() | Announced():
+            case (
+                ConversationReset()
+                | MessageErased()
+                | WorkspaceErased()
+                | ModelChosen()
+                | Audited()
+                | Announced()
+            ):
                 pass
             case _:
                 assert_never(effect)

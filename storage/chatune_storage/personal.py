@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from chatune_core.messages import UserId
+from chatune_core.messages import EventKey, UserId
 from chatune_core.moderation.cases import Case
 from chatune_core.outcomes import AuditEntry
 from chatune_core.privacy import Purpose
@@ -25,6 +25,7 @@ STORES = (
     "outbox",
     "turns",
     "generations",
+    "heard",
     "ratings",
     "corrections",
     "preferred_answers",
@@ -38,7 +39,8 @@ STORES = (
     "quotes",
     "keys",
 )
-"""What an erasure counts. `quotes`: prompts of others that may repeat the person's words. `cases`
+"""What an erasure counts. `heard`: where the person's words were in the prompt of an
+answer to somebody else. `quotes`: prompts of others that may repeat the person's words. `cases`
 are about the person, or a moderator's name is taken out of them."""
 
 FORGOTTEN = ("memories", "memory_notes", "turns", "generations", "ratings", "corrections", "quotes")
@@ -57,6 +59,14 @@ class Decision:
     granted: bool
     source: str
     at: datetime
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class HeardIn:
+    """Words of `user` were in the prompt of the answer to `event`, which was to somebody else."""
+
+    event: EventKey
+    user: UserId
 
 
 def readable(value: DataclassInstance) -> dict[str, object]:

@@ -25,13 +25,21 @@ from chatune_storage.keyring import Keyring
 from chatune_storage.keys import PersonKey
 from chatune_storage.links import circle_of
 from chatune_storage.memory_rows import memory_from, note_from, preferences_from
-from chatune_storage.personal import MODERATORS, Decision, case_record, mentions, readable
+from chatune_storage.personal import (
+    MODERATORS,
+    Decision,
+    HeardIn,
+    case_record,
+    mentions,
+    readable,
+)
 from chatune_storage.queues import Queues
 from chatune_storage.tables import (
     audit,
     consents,
     corrections,
     generations,
+    heard,
     inbox,
     memories,
     memory_notes,
@@ -76,6 +84,7 @@ class SqlPersonalData:
                 (outbox, partial(_reply, messages)),
                 (turns, _turn),
                 (generations, partial(_generation, uses)),
+                (heard, _heard),
                 (ratings, _rating),
                 (corrections, _correction),
                 (preferred_answers, _preference),
@@ -201,8 +210,13 @@ def _generation(
         total_s=row["total_s"],
         question=EventKey(row["question"] or event),
         memories=tuple(uses.get(event, ())),
+        heard=() if row["heard"] is None else (key.user,),
     )
     return readable(made)
+
+
+def _heard(row: RowMapping, key: PersonKey) -> dict[str, object]:
+    return readable(HeardIn(EventKey(row["event"]), key.user))
 
 
 def _rating(row: RowMapping, key: PersonKey) -> dict[str, object]:

@@ -169,6 +169,8 @@ generations = Table(
     Column("since_reset", Boolean, nullable=False),
     # Only where it is not the event itself.
     Column("question", Text),
+    # How many people were heard; null where it is not known.
+    Column("heard", SmallInteger),
     Index("generations_conversation", "conversation", "id"),
     Index(
         "generations_question",
@@ -312,6 +314,15 @@ memory_notes = Table(
     Index("memory_notes_person", "person_id"),
     Index("memory_notes_place", "place"),
     sqlite_autoincrement=True,
+)
+
+# Whose words, besides those of its own person, were in the prompt of an answer.
+heard = Table(
+    "heard",
+    metadata,
+    Column("event", ForeignKey("generations.event", ondelete="CASCADE"), primary_key=True),
+    Column("person_id", ForeignKey("people.id"), primary_key=True),
+    Index("heard_person", "person_id"),
 )
 
 # Which memories were in the prompt of an answer; they may have gone since.

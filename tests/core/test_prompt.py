@@ -1,6 +1,7 @@
 """The prompt budget."""
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -53,6 +54,22 @@ def test_the_oldest_turns_go_first() -> None:
     texts = " ".join(item.content for item in prompt.messages)
     assert "q6" in texts
     assert "q0" not in texts
+
+
+def test_only_people_whose_turns_fit_are_heard() -> None:
+    people = ["ann", "ben", "ann", "cat"]
+    spoken = [
+        replace(turn("user", f"q{n} " * 20), user=UserId(name)) for n, name in enumerate(people)
+    ]
+
+    def heard(context: int) -> tuple[UserId, ...]:
+        return build_prompt(
+            "be kind", spoken, "now", count=count, context_tokens=context, completion_tokens=20
+        ).heard
+
+    assert heard(1000) == ("ann", "ben", "cat")
+    assert heard(80) == ("ann", "cat")
+    assert heard(30) == ()
 
 
 def test_turns_of_one_role_in_a_row_are_joined() -> None:

@@ -67,8 +67,9 @@ def generated(
     user: UserId = ANN,
     at: datetime = AT,
     question: str | None = None,
+    heard: tuple[UserId, ...] = (),
 ) -> GenerationMade:
-    """Return the effect that an answer was generated."""
+    """Return the effect that an answer was generated; `heard` are people besides `user`."""
     return GenerationMade(
         EventKey(f"test:{key}"),
         room,
@@ -87,6 +88,7 @@ def generated(
         first_token_s=0.75,
         total_s=1.5,
         question=EventKey(f"test:{question or key}"),
+        heard=(user, *heard),
     )
 
 

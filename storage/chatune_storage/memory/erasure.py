@@ -95,6 +95,7 @@ class Erasure:
         turns = (turn for line in records.turns.values() for turn in line)
         places |= {turn.conversation for turn in turns if named(turn.user)}
         removed = {
+            "heard": self._count_heard(named),
             "turns": records.drop_turns(lambda turn: named(turn.user)),
             "generations": drop(records.generations, lambda key, _: key in gone),
             "ratings": drop(records.ratings, lambda key, _: named(key[1]) or key[0] in gone),
@@ -112,8 +113,22 @@ class Erasure:
             records.answers[place] = [key for key in records.answers[place] if key not in gone]
         removed["cases"] = drop(records.cases.cases, lambda _, case: named(case.user))
         removed["cases"] += records.cases.unname(named)
-        removed["quotes"] = self._drop_quotes(places)
+        removed["quotes"] = self._drop_heard(named) + self._drop_quotes(places)
         return removed
+
+    def _count_heard(self, named: Named) -> int:
+        made = self._records.generations.values()
+        return sum(named(user) and user != item.user for item in made for user in item.heard)
+
+    def _drop_heard(self, named: Named) -> int:
+        """Drop the prompts in which they were heard, and that they were."""
+        made, dropped = self._records.generations, 0
+        for key, item in made.items():
+            others = tuple(user for user in item.heard if not named(user))
+            if others != item.heard:
+                dropped += bool(item.prompt)
+                made[key] = replace(item, prompt=(), heard=others)
+        return dropped
 
     def _drop_quotes(self, places: set[ConversationId]) -> int:
         made = self._records.generations

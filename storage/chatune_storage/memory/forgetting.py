@@ -14,11 +14,15 @@ _ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far a forgetting goes; `judged` chooses votes besides those on `answers`."""
+    """How far a forgetting goes; `judged` chooses votes besides those on `answers`.
+
+    `quotes` chooses answers whose prompts are known to repeat something of it.
+    """
 
     turns: Callable[[Turn], bool]
     answers: Callable[[GenerationMade], bool]
     judged: Callable[[UserId], bool]
+    quotes: Callable[[GenerationMade], bool] = lambda made: False
     since: datetime | None = None
     """From when on prompts may repeat it; None for since the first of it."""
 
@@ -29,6 +33,7 @@ def everything(circle: Collection[UserId]) -> Reach:
         lambda turn: turn.user in circle,
         lambda made: made.user in circle,
         lambda user: user in circle,
+        lambda made: not {*made.heard}.isdisjoint(circle),
         _ALWAYS,
     )
 
@@ -72,7 +77,11 @@ def forget(records: Records, reach: Reach) -> dict[str, int]:
     quoting = [
         key
         for key, item in made.items()
-        if item.prompt and item.conversation in since and item.at >= since[item.conversation]
+        if item.prompt
+        and (
+            reach.quotes(item)
+            or (item.conversation in since and item.at >= since[item.conversation])
+        )
     ]
     for key in quoting:
         made[key] = replace(made[key], prompt=())

@@ -15,7 +15,7 @@ from chatune_storage.memory.logs import MemoryAuditLog, MemoryConsents
 from chatune_storage.memory.queues import MemoryOutbox
 from chatune_storage.memory.records import Records, drop
 from chatune_storage.memory.remembered import Remembered
-from chatune_storage.personal import case_record, readable
+from chatune_storage.personal import HeardIn, case_record, readable
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -62,7 +62,13 @@ class MemoryPersonalData:
         turns = (turn for line in records.turns.values() for turn in line)
         yield from (("turns", turn) for turn in turns if turn.user == user)
         made = records.generations.values()
-        yield from (("generations", item) for item in made if item.user == user)
+        for item in made:
+            if item.user == user:
+                # Who else was heard is about them.
+                own = tuple(other for other in item.heard if other == user)
+                yield "generations", replace(item, heard=own)
+        quoting = (item for item in made if user in item.heard and user != item.user)
+        yield from (("heard", HeardIn(item.event, user)) for item in quoting)
         yield from (("ratings", vote) for vote in records.ratings.values() if vote.user == user)
         corrected = records.corrections.values()
         yield from (("corrections", item) for item in corrected if item.user == user)
