@@ -16,10 +16,10 @@ from chatune_adapters.console.saved import SavedFiles
 from chatune_adapters.console.sender import ConsoleSender
 from chatune_adapters.console.session import ConsoleSession
 from chatune_bots.compose import Parts, open_models, open_stores, utc_now, watched
+from chatune_bots.leading import lead
 from chatune_bots.lock import held
 from chatune_bots.moderation import open_moderation
 from chatune_bots.person import terminal_platform, terminal_user
-from chatune_bots.retention import forget_by_age
 from chatune_bots.start import Start
 from chatune_core.messages import ConversationId, Inbound
 from chatune_core.runtime import Runtime
@@ -88,7 +88,7 @@ class Core:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(judging.prepare)
                 tasks.start_soon(parts.read_notes)
-                tasks.start_soon(forget_by_age, stores.retention, settings.storage.keep_for)
+                tasks.start_soon(lead, settings, stores)
                 await self._runtime.run()
 
     async def ready(self) -> Runtime:

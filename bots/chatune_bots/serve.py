@@ -22,12 +22,12 @@ from chatune_bots.compose import Parts, open_models, open_stores, utc_now, watch
 from chatune_bots.configuration import described
 from chatune_bots.health import serve_health
 from chatune_bots.home import Home
+from chatune_bots.leading import lead
 from chatune_bots.lock import held
 from chatune_bots.moderation import open_moderation
 from chatune_bots.moderation_desk import moderation_desk
 from chatune_bots.person import terminal_platform, terminal_user
 from chatune_bots.platforms import open_platforms
-from chatune_bots.retention import forget_by_age
 from chatune_bots.settings import Settings
 from chatune_bots.start import Start, start
 from chatune_core.errors import ConfigurationError
@@ -80,7 +80,7 @@ async def _serve(begun: Start) -> None:
                     _say(line)
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(parts.read_notes)
-                    tasks.start_soon(forget_by_age, stores.retention, settings.storage.keep_for)
+                    tasks.start_soon(lead, settings, stores)
                     if settings.serve.health is not None:
                         await tasks.start(serve_health, settings.serve.health, platforms)
                     listener = _console(runtime, settings, home)

@@ -11,6 +11,7 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     Tag,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -193,13 +194,37 @@ class ServeSettings(_Section):
 
 
 class TrainingSettings(_Section):
-    """What models may learn from.
+    """What models may learn from, and when.
 
     `platform_training_permission` says where the platforms' written permission to train on what
     people say there is to be found; empty, nothing that was said on a platform is trained on.
+    A run begins when the cron expression `schedule` says so by the clocks of `timezone`, and when there
+    are `after_ratings` more ratings, corrections and choices than at the last one.
     """
 
     platform_training_permission: Annotated[str, StringConstraints(strip_whitespace=True)] = ""
+    schedule: str | None = None
+    timezone: str = "UTC"
+    after_ratings: int | None = Field(default=None, ge=1)
+
+    # Its library is imported only here: most settings have no schedule and are read more quickly.
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_a_cron_expression(cls, schedule: str | None) -> str | None:
+        if schedule is not None:
+            from chatune_bots.triggers import cron
+
+            cron(schedule, "UTC")
+        return schedule
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_time_zone(cls, timezone: str) -> str:
+        from chatune_bots.triggers import cron
+
+        cron("0 0 * * *", timezone)
+        return timezone
 
 
 class Settings(BaseSettings):

@@ -16,8 +16,8 @@ class ScheduledJob:
     """One kind of work.
 
     trigger: when it is due, in words that are the same as long as the times are: with others
-        `next_due` is reckoned anew. last_due: for which time it was begun last.
-    asked_at: when a person asked for it out of turn; None once that was begun.
+        `next_due` is reckoned anew. last_due: for which time it was done last.
+    asked_at: when a person asked for it out of turn; None once that was done.
     """
 
     name: str
@@ -45,10 +45,11 @@ class Jobs(Protocol):
         """
         ...
 
-    async def begun(self, name: str, due: datetime, fence: Fence) -> bool:
-        """Store that the job was begun for `due`, and with it what was asked for until then.
+    async def done(self, name: str, due: datetime, next_due: datetime | None, fence: Fence) -> bool:
+        """Store that the job was done for `due`, and what was asked for until then; and what is next.
 
-        Return False, and do not begin it, if the term is over.
+        Return False if the term is over. A job that a dead process had begun is not done: the next
+        leader does it for the same time.
         """
         ...
 
@@ -61,5 +62,5 @@ class Jobs(Protocol):
         ...
 
     async def ask(self, name: str, at: datetime) -> None:
-        """Ask for the job out of turn; it is begun once for all who ask until then."""
+        """Ask for the job out of turn; it is done once for all who ask before it is begun."""
         ...

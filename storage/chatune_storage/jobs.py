@@ -37,17 +37,18 @@ class SqlJobs:
             fence, lambda c: self._put(c, name, {"trigger": trigger, "next_due": due})
         )
 
-    async def begun(self, name: str, due: datetime, fence: Fence) -> bool:
-        """See Jobs.begun."""
+    async def done(self, name: str, due: datetime, next_due: datetime | None, fence: Fence) -> bool:
+        """See Jobs.done."""
         at = microseconds(due)
+        then = None if next_due is None else microseconds(next_due)
         asked = scheduled_jobs.c.asked_at <= at
 
-        def begin(connection: Connection) -> None:
-            self._put(connection, name, {"last_due": at})
+        def settle(connection: Connection) -> None:
+            self._put(connection, name, {"last_due": at, "next_due": then})
             this = update(scheduled_jobs).where(scheduled_jobs.c.name == name, asked)
             connection.execute(this.values(asked_at=None))
 
-        return await self._fenced(fence, begin)
+        return await self._fenced(fence, settle)
 
     async def drop(self, name: str, fence: Fence) -> bool:
         """See Jobs.drop."""

@@ -158,3 +158,16 @@ def test_a_model_that_is_not_configured_is_refused_by_name(tmp_path: Path) -> No
     assert settings.model_called(None) == settings.model_called("main") == "main"
     with pytest.raises(ConfigurationError, match="No model is configured as 'big'"):
         settings.model_called("big")
+
+
+def test_a_schedule_that_never_comes_and_an_unknown_zone_stop_the_start(tmp_path: Path) -> None:
+    good = _load(tmp_path, '[training]\nschedule = "30 3 * * sun"\ntimezone = "Europe/Berlin"\n')
+    assert good.training.schedule == "30 3 * * sun"
+
+    assert _refusal(tmp_path, '[training]\nschedule = "0 4 31 2 *"\n') == (
+        "FOLDER/chatune.toml: training.schedule: '0 4 31 2 *' never comes. Mend that value."
+    )
+    assert _refusal(tmp_path, '[training]\ntimezone = "Berlin"\n') == (
+        "FOLDER/chatune.toml: training.timezone: 'Berlin' is no time zone; one looks like "
+        "'Europe/Berlin'. Mend that value."
+    )

@@ -53,15 +53,15 @@ async def test_whoever_pauses_or_asks_changes_nothing_else(rivals: tuple[Stores,
     ]
 
 
-async def test_what_was_asked_for_is_done_once_it_is_begun(stores: Stores) -> None:
+async def test_what_was_asked_for_is_settled_by_what_was_done_since(stores: Stores) -> None:
     fence = await leading(stores)
     await stores.jobs.ask("training", AT)
 
-    assert await stores.jobs.begun("training", AT - MINUTE, fence)
+    assert await stores.jobs.done("training", AT - MINUTE, None, fence)
     assert [job.asked_at for job in await stores.jobs.all()] == [AT]
-    assert await stores.jobs.begun("training", AT, fence)
+    assert await stores.jobs.done("training", AT, AT + MINUTE, fence)
 
-    assert list(await stores.jobs.all()) == [ScheduledJob("training", "", None, AT)]
+    assert list(await stores.jobs.all()) == [ScheduledJob("training", "", AT + MINUTE, AT)]
 
 
 async def test_nothing_is_written_in_a_term_that_is_over(
@@ -76,7 +76,7 @@ async def test_nothing_is_written_in_a_term_that_is_over(
     awake = await leading(other, "other")
 
     assert not await one.jobs.keep("training", "hourly", None, slept)
-    assert not await one.jobs.begun("training", AT, slept)
+    assert not await one.jobs.done("training", AT, None, slept)
     assert not await one.jobs.drop("training", slept)
 
     assert list(await one.jobs.all()) == before

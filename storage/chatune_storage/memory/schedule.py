@@ -67,14 +67,14 @@ class MemoryJobs:
         self._jobs[name] = replace(self._job(name), trigger=trigger, next_due=next_due)
         return True
 
-    async def begun(self, name: str, due: datetime, fence: Fence) -> bool:
-        """See Jobs.begun."""
+    async def done(self, name: str, due: datetime, next_due: datetime | None, fence: Fence) -> bool:
+        """See Jobs.done."""
         if not self._leases.within(fence):
             return False
         job = self._job(name)
         answered = job.asked_at is not None and job.asked_at <= due
         asked_at = None if answered else job.asked_at
-        self._jobs[name] = replace(job, last_due=due, asked_at=asked_at)
+        self._jobs[name] = replace(job, last_due=due, next_due=next_due, asked_at=asked_at)
         return True
 
     async def drop(self, name: str, fence: Fence) -> bool:
