@@ -2,23 +2,39 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fakes.chat_server import ChatServer, chat_server
+from fakes.forked import Stem, stem
+from fakes.processes import start_anew
 from fakes.shell import Shell
 
 
+@pytest.fixture(scope="session")
+def commands() -> Iterator[Stem]:
+    with stem() as ready:
+        yield ready
+
+
 @pytest.fixture
-def shell(tmp_path: Path) -> Shell:
+def shell(tmp_path: Path, commands: Stem) -> Shell:
+    """Runs commands that need not import everything again; see `anew` for those that do."""
     folder = tmp_path / "folder"
     folder.mkdir()
     environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "LOGNAME": "ann"}
     environment |= {"HOME": str(tmp_path), "CHATUNE_HOME": str(tmp_path / "home")}
     # The command line under test is that of the tests, installed or not.
     environment |= {key: os.environ[key] for key in ("PYTHONPATH",) if key in os.environ}
-    return Shell(tmp_path / "home", folder, environment)
+    return Shell(tmp_path / "home", folder, environment, commands.start)
+
+
+@pytest.fixture
+def anew(shell: Shell) -> Shell:
+    """The same shell, whose commands are started as people start them."""
+    return replace(shell, start=start_anew)
 
 
 @pytest.fixture(scope="session")

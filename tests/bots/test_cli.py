@@ -6,26 +6,31 @@ import sys
 from fakes.shell import Shell
 
 
-def test_help_lists_the_commands(shell: Shell) -> None:
-    ran = shell.run("--help")
+def test_help_lists_the_commands(anew: Shell) -> None:
+    ran = anew.run("--help")
 
     assert ran.code == 0
     for name in ("chat", "serve", "init", "doctor", "data"):
         assert f"\n  {name} " in ran.out
 
 
-def test_the_version_is_said(shell: Shell) -> None:
-    ran = shell.run("--version")
+def test_the_version_is_said(anew: Shell) -> None:
+    ran = anew.run("--version")
 
     assert ran.code == 0
     assert ran.out.startswith("chatune 0.")
 
 
-def test_a_wrong_option_is_refused_with_exit_code_2(shell: Shell) -> None:
-    ran = shell.run("chat", "--nope")
+def test_a_wrong_option_is_refused_with_exit_code_2(anew: Shell) -> None:
+    ran = anew.run("chat", "--nope")
 
     assert ran.code == 2
     assert "No such option: --nope" in ran.errors
+
+
+def test_the_forks_of_the_other_tests_say_and_end_as_commands_do(shell: Shell, anew: Shell) -> None:
+    for arguments in (["--version"], ["data", "audit", "--limit", "0"], ["init", "telex"]):
+        assert shell.run(*arguments) == anew.run(*arguments)
 
 
 def test_the_command_line_loads_nothing_heavy_before_a_command_runs() -> None:

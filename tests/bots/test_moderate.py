@@ -2,8 +2,6 @@
 
 import json
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -123,22 +121,12 @@ def test_a_line_that_cannot_be_judged_now_says_so_in_its_place(ruled: Shell) -> 
 
 
 def test_a_stream_is_answered_while_it_is_open_and_ends_with_ctrl_c(ruled: Shell) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", "from chatune_bots.cli import main; main()", "moderate", "--jsonl"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=ruled.environment,
-        cwd=ruled.folder,
-    ) as process:
-        assert process.stdin
-        assert process.stdout
-        process.stdin.write(b'{"text": "you blasted fool"}\n')
-        process.stdin.flush()
+    with ruled.running("moderate", "--jsonl") as process:
+        process.say('{"text": "you blasted fool"}')
 
-        assert json.loads(process.stdout.readline())["verdict"] == "act"
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
+        assert json.loads(process.answer())["verdict"] == "act"
+        process.signal(signal.SIGINT)
+        assert process.ran().code == 130
 
 
 def test_nothing_to_judge_is_nothing_said(ruled: Shell) -> None:

@@ -1,17 +1,18 @@
 """The command line as people use it: a process of its own, a home of its own."""
 
+import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
+from fakes.processes import Process, Start, Streams, start_anew
 from fakes.terminal import Terminal, terminal
 
-_COMMAND = [sys.executable, "-c", "from chatune_bots.cli import main; main()"]
 _PATIENCE_S = 120
 
 
@@ -31,59 +32,58 @@ class Shell:
     home: Path
     folder: Path
     environment: dict[str, str]
+    start: Start = start_anew
 
     def configure(self, text: str) -> None:
         self.home.mkdir(mode=0o700, exist_ok=True)
         (self.home / "chatune.toml").write_text(text, encoding="utf-8")
 
     def run(self, *arguments: str | Path, typed: str | bytes = b"") -> Ran:
-        data = typed.encode() if isinstance(typed, str) else typed
-        ended = subprocess.run(
-            self._line(arguments),
-            input=data,
-            capture_output=True,
-            env=self.environment,
-            cwd=self.folder,
-            timeout=_PATIENCE_S,
-            check=False,
-        )
-        return Ran(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+        """Run it to its end; `typed` is all of its input."""
+        with self.running(*arguments) as command:
+            return command.ran(typed.encode() if isinstance(typed, str) else typed)
 
     @contextmanager
-    def serving(self) -> "Iterator[Serving]":
+    def running(self, *arguments: str | Path) -> "Iterator[Running]":
+        """Run it while the body runs; it is killed at the end if it has not ended."""
+        theirs, ours = zip(*(_pipe(writes=number > 0) for number in range(3)), strict=True)
+        words = [str(argument) for argument in arguments]
+        try:
+            process = self.start(words, self.environment, self.folder, Streams(*theirs))
+        finally:
+            for descriptor in theirs:
+                os.close(descriptor)
+        stdin, stdout, stderr = ours
+        try:
+            yield Running(process, stdin, stdout, stderr)
+        finally:
+            process.kill()
+            process.wait()
+            for stream in ours:
+                with suppress(BrokenPipeError):
+                    stream.close()
+
+    @contextmanager
+    def serving(self) -> "Iterator[Running]":
         """Run `chatune serve` while the body runs; it is ready when the body begins."""
-        with subprocess.Popen(
-            self._line(("serve",)),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=self.environment,
-            cwd=self.folder,
-        ) as process:
-            try:
-                serving = Serving(process)
-                while "ready" not in (line := serving.remark()):
-                    assert line, "it ended before it was ready"
-                yield serving
-            finally:
-                process.kill()
+        with self.running("serve") as serving:
+            while "ready" not in (line := serving.remark()):
+                assert line, "it ended before it was ready"
+            yield serving
 
     def terminal(self, *arguments: str | Path) -> AbstractContextManager[Terminal]:
-        return terminal(self._line(arguments), self.environment, self.folder)
-
-    def _line(self, arguments: tuple[str | Path, ...]) -> list[str]:
-        return [*_COMMAND, *(str(argument) for argument in arguments)]
+        words = [str(argument) for argument in arguments]
+        return terminal(self.start, words, self.environment, self.folder)
 
 
-class Serving:
-    """A `chatune serve` that answers lines."""
+class Running:
+    """A `chatune` that runs; one that answers lines may be talked to."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
-        assert process.stdin
-        assert process.stdout
-        assert process.stderr
+    def __init__(
+        self, process: Process, stdin: IO[bytes], stdout: IO[bytes], stderr: IO[bytes]
+    ) -> None:
         self._process = process
-        self._in, self._out, self._errors = process.stdin, process.stdout, process.stderr
+        self._in, self._out, self._errors = stdin, stdout, stderr
 
     def say(self, line: str) -> None:
         self._in.write(line.encode() + b"\n")
@@ -95,11 +95,38 @@ class Serving:
     def remark(self) -> str:
         return self._errors.readline().decode()
 
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    def ran(self, typed: bytes = b"") -> Ran:
+        """Give it the rest of its input; return how it ended, with what else came out."""
+        with ThreadPoolExecutor(3) as threads:
+            given = threads.submit(self._give, typed)
+            out, errors = (threads.submit(one.read) for one in (self._out, self._errors))
+            try:
+                code = self._process.wait(_PATIENCE_S)
+            finally:
+                self._process.kill()
+            given.result()
+            return Ran(code, out.result().decode(), errors.result().decode())
+
     def told_to_end(self) -> tuple[int, str]:
         """Send SIGTERM; return the exit code and what else came out."""
-        self._process.send_signal(signal.SIGTERM)
-        out, _ = self._process.communicate(timeout=_PATIENCE_S)
-        return self._process.returncode, out.decode()
+        self.signal(signal.SIGTERM)
+        ran = self.ran()
+        return ran.code, ran.out
+
+    def _give(self, typed: bytes) -> None:
+        with suppress(BrokenPipeError):  # it has ended before it read all
+            self._in.write(typed)
+        with suppress(BrokenPipeError):
+            self._in.close()
+
+
+def _pipe(*, writes: bool) -> tuple[int, IO[bytes]]:
+    """Return the command's end of a new pipe, to which it `writes` or not, and ours."""
+    read, write = os.pipe()
+    return (write, os.fdopen(read, "rb")) if writes else (read, os.fdopen(write, "wb"))
 
 
 def wait_until(true: Callable[[], object]) -> None:

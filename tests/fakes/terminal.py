@@ -7,28 +7,23 @@ import re
 import select
 import signal
 import struct
-import subprocess
-import sys
 import termios
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from fakes.processes import Process, Start, Streams
+
 _PATIENCE_S = 20.0
 _CONTROLS = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|[=>()][0-9A-Za-z]?|\].*?\x07)")
-# Makes its standard input the terminal that controls it, so that Ctrl-C is a signal there.
-_TAKE_TERMINAL = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
-    "os.execv(sys.argv[1], sys.argv[1:])"
-)
 ENTER, CTRL_C, CTRL_D, ALT_ENTER, TAB, UP = b"\r", b"\x03", b"\x04", b"\x1b\r", b"\t", b"\x1b[A"
 
 
 class Terminal:
     """Types into the program and reads what it shows, colours and movements left out."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", master: int) -> None:
+    def __init__(self, process: Process, master: int) -> None:
         self._process, self._master = process, master
         self._seen = ""
 
@@ -68,21 +63,15 @@ class Terminal:
 
 @contextmanager
 def terminal(
-    command: Sequence[str | Path], environment: Mapping[str, str], folder: Path
+    start: Start, arguments: Sequence[str], environment: Mapping[str, str], folder: Path
 ) -> Iterator[Terminal]:
-    """Run `command` in a terminal of 24 rows and 80 columns; it is killed when the body ends."""
+    """Start it in a terminal of 24 rows and 80 columns; it is killed when the body ends."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     # Nobody here answers when prompt_toolkit asks where the cursor is.
     asked_not_to = {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", _TAKE_TERMINAL, *(str(part) for part in command)],
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        env={**environment, **asked_not_to},
-        cwd=folder,
-        start_new_session=True,
+    process = start(
+        arguments, {**environment, **asked_not_to}, folder, Streams(slave, slave, slave)
     )
     os.close(slave)
     try:
