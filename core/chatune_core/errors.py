@@ -7,7 +7,8 @@
     │  └─ QueueFull         generation has no room; `waiting` requests are ahead
     ├─ DeliveryRefused      the platform will never accept this reply; it is parked for a person
     ├─ MeasureRefused       the platform does not let the bot do this; a moderator is told
-    └─ GenerationFailed     the model cannot answer this request; trying again would not help
+    ├─ GenerationFailed     the model cannot answer this request; trying again would not help
+    └─ TrainingFailed       no new LoRA came of this run; what serves stays as it is
 
 An expected outcome (a duplicate, nothing to lease, a lost lease) is a value, not an error.
 """
@@ -60,3 +61,7 @@ class MeasureRefused(ChatuneError):
 
 class GenerationFailed(ChatuneError):
     """The model cannot answer this request, now or later; the text says why."""
+
+
+class TrainingFailed(ChatuneError):
+    """A training run ended without a LoRA; what served before still does. The text says why."""

@@ -112,5 +112,5 @@ def _stores(
         cases=SqlCases(database, keyring),
         leases=SqlLeases(database, now),
         jobs=SqlJobs(database),
-        training_runs=SqlTrainingRuns(database),
+        training_runs=SqlTrainingRuns(database, chain),
     )

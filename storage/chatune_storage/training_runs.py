@@ -1,13 +1,16 @@
 """Training runs in a database."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from chatune_core.generation.requests import LoraId
-from chatune_core.learning.runs import RunId, RunState, Stage, TrainingRun
+from chatune_core.learning.runs import RunId, RunState, Stage, TrainingRun, entry_of
 from chatune_core.leases import Fence
+from chatune_storage.audit_chain import AuditChain
+from chatune_storage.audit_rows import append
 from chatune_storage.database import Database
 from chatune_storage.leases import within
 from chatune_storage.tables import microseconds, moment, training_runs
@@ -18,8 +21,8 @@ _COLUMNS = training_runs.c
 class SqlTrainingRuns:
     """See TrainingRuns."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, chain: AuditChain) -> None:
+        self._database, self._chain = database, chain
 
     async def begin(self, run: TrainingRun, fence: Fence) -> TrainingRun | None:
         """See TrainingRuns.begin."""
@@ -31,18 +34,15 @@ class SqlTrainingRuns:
             stored = connection.execute(select(training_runs).where(*same)).mappings().first()
             if stored is None:
                 connection.execute(insert(training_runs).values(_row(run)))
+                append(connection, self._chain, [entry_of(run)])
                 return run
             if stored["state"] != RunState.UNDER_WAY.value:
                 return _run_from(stored)
-            again = {
-                "term": run.term,
-                "attempt": stored["attempt"] + 1,
-                "changed_at": microseconds(run.changed_at),
-            }
-            connection.execute(update(training_runs).where(*same).values(again))
-            return _run_from(
-                connection.execute(select(training_runs).where(*same)).mappings().one()
-            )
+            taken_up = replace(_run_from(stored), term=run.term, changed_at=run.changed_at)
+            taken_up = replace(taken_up, attempt=taken_up.attempt + 1)
+            connection.execute(update(training_runs).where(*same).values(_row(taken_up)))
+            append(connection, self._chain, [entry_of(taken_up)])
+            return taken_up
 
         return await self._database.write(begin)
 
@@ -55,7 +55,11 @@ class SqlTrainingRuns:
         def record(connection: Connection) -> bool:
             if not within(connection, fence):
                 return False
-            return connection.execute(this.values(_row(run))).rowcount == 1
+            if connection.execute(this.values(_row(run))).rowcount == 0:
+                return False
+            if run.state is not RunState.UNDER_WAY:
+                append(connection, self._chain, [entry_of(run)])
+            return True
 
         return await self._database.write(record)
 

@@ -103,3 +103,31 @@ async def test_a_run_that_ended_stays_as_it_ended(stores: Stores) -> None:
     assert not await stores.training_runs.record(run(), fence)
     assert not await stores.training_runs.record(run("never begun"), fence)
     assert list(await stores.training_runs.recent(9)) == [ended]
+
+
+async def test_begin_taking_up_and_end_of_a_run_are_in_the_audit_log(stores: Stores) -> None:
+    fence = await training(stores)
+    await stores.training_runs.begin(run(), fence)
+    await stores.training_runs.begin(run(), fence)
+    halfway = replace(run(), attempt=2, stage=Stage.TRAINING)
+    await stores.training_runs.record(halfway, fence)
+    made = replace(halfway, state=RunState.MADE, lora=LoraId("main-1"), reason="better")
+    await stores.training_runs.record(made, fence)
+    await stores.training_runs.begin(run(), fence)
+    await stores.training_runs.record(made, fence)
+    await stores.training_runs.begin(run("2"), Fence(TRAINING, 9))
+
+    entries = [
+        (entry.actor, entry.action, entry.subject, dict(entry.details))
+        for entry in reversed(await stores.audit.entries(9))
+    ]
+    assert entries == [
+        ("system", "training.begun", "main",
+         {"run": "1", "attempt": 1, "why": "it was time", "rated": 37}),
+        ("system", "training.resumed", "main",
+         {"run": "1", "attempt": 2, "why": "it was time", "rated": 37}),
+        ("system", "training.made", "main",
+         {"run": "1", "attempt": 2, "reason": "better", "stage": "training", "dataset": "",
+          "lora": "main-1"}),
+    ]  # fmt: skip
+    assert await stores.audit.verify() is None

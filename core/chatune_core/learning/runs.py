@@ -8,6 +8,7 @@ from typing import NewType, Protocol
 
 from chatune_core.generation.requests import LoraId
 from chatune_core.leases import Fence
+from chatune_core.outcomes import AuditEntry
 
 RunId = NewType("RunId", str)
 """Also the name of its folder: small letters, digits and '-'."""
@@ -64,8 +65,25 @@ class TrainingRun:
     reason: str = ""
 
 
+def entry_of(run: TrainingRun) -> AuditEntry:
+    """Return what the audit log says of the run as it stands."""
+    details: dict[str, str | int] = {"run": run.id, "attempt": run.attempt}
+    if run.state is RunState.UNDER_WAY:
+        action = "training.resumed" if run.attempt > 1 else "training.begun"
+        details |= {"why": run.why, "rated": run.rated}
+    else:
+        action = f"training.{run.state.name.lower()}"
+        details |= {"reason": run.reason, "stage": run.stage.value, "dataset": run.dataset}
+    if run.lora is not None:
+        details["lora"] = run.lora
+    return AuditEntry(run.changed_at, "system", action, run.model, details)
+
+
 class TrainingRuns(Protocol):
-    """The runs of all time; each write is refused once the term of its writer is over."""
+    """The runs of all time; each write is refused once the term of its writer is over.
+
+    That a run begins, is taken up and ends is in the audit log, in the same transaction.
+    """
 
     async def begin(self, run: TrainingRun, fence: Fence) -> TrainingRun | None:
         """Store `run`, or take up the one that there is for its model and `due`; return it as stored.

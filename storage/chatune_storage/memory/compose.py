@@ -50,5 +50,5 @@ def memory_stores(now: Callable[[], datetime], lease_for: timedelta) -> Stores:
         links=links,
         leases=leases,
         jobs=MemoryJobs(leases),
-        training_runs=MemoryTrainingRuns(leases),
+        training_runs=MemoryTrainingRuns(leases, audit),
     )

@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from chatune_core.learning.runs import RunState, TrainingRun
+from chatune_core.learning.runs import RunState, TrainingRun, entry_of
 from chatune_core.leases import Fence
 from chatune_core.scheduling import ScheduledJob
+from chatune_storage.memory.logs import MemoryAuditLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +100,8 @@ class MemoryJobs:
 class MemoryTrainingRuns:
     """See TrainingRuns. Nothing outlives the process."""
 
-    def __init__(self, leases: MemoryLeases) -> None:
-        self._leases = leases
+    def __init__(self, leases: MemoryLeases, audit: MemoryAuditLog) -> None:
+        self._leases, self._audit = leases, audit
         self._runs: list[TrainingRun] = []
 
     async def begin(self, run: TrainingRun, fence: Fence) -> TrainingRun | None:
@@ -113,8 +114,10 @@ class MemoryTrainingRuns:
                     attempt, changed_at = stored.attempt + 1, run.changed_at
                     stored = replace(stored, term=run.term, attempt=attempt, changed_at=changed_at)
                     self._runs[place] = stored
+                    self._audit.add(entry_of(stored))
                 return stored
         self._runs.append(run)
+        self._audit.add(entry_of(run))
         return run
 
     async def record(self, run: TrainingRun, fence: Fence) -> bool:
@@ -124,6 +127,8 @@ class MemoryTrainingRuns:
         for place, stored in enumerate(self._runs):
             if stored.id == run.id and stored.state is RunState.UNDER_WAY:
                 self._runs[place] = run
+                if run.state is not RunState.UNDER_WAY:
+                    self._audit.add(entry_of(run))
                 return True
         return False
 
