@@ -38,5 +38,7 @@ class SqlConsents:
 
 
 def _record_all(transaction: Transaction, decisions: Sequence[Decision]) -> Sequence[None]:
-    record_decisions(transaction.connection, decisions, transaction.keys)
+    transaction.entries += record_decisions(
+        transaction.connection, decisions, transaction.keys, transaction.now
+    )
     return [None] * len(decisions)

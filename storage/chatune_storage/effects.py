@@ -22,6 +22,7 @@ from chatune_core.outcomes import (
     AnswerCorrected,
     AnswerPreferred,
     AnswerRated,
+    AuditEntry,
     CaseAppealed,
     CaseChanged,
     CaseClaimed,
@@ -87,7 +88,7 @@ class EffectRows:
     """The rows of several outcomes; `keys` has the key of every user in them."""
 
     def __init__(self, keys: Mapping[UserId, PersonKey], now: int) -> None:
-        self.keys, self._now = keys, now
+        self.keys, self.now = keys, now
         self.replies: list[Row] = []
         self.turns: list[Row] = []
         self.replaced_turns: dict[tuple[str, EventKey, str], Row] = {}
@@ -150,7 +151,7 @@ class EffectRows:
                 "payload": key.seal(REPLY, reply.answers, reply_text(reply)),
                 "state": WAITING,
                 "attempt": 0,
-                "free_at": self._now,
+                "free_at": self.now,
                 "platform": platform_of(reply.conversation),
             }
         )
@@ -277,8 +278,12 @@ class EffectSql:
         self._heard = chosen.insert(heard).on_conflict_do_nothing()
         self._cases, self._memories = CaseSql(dialect), MemorySql(dialect)
 
-    def write(self, connection: Connection, rows: EffectRows) -> None:
-        """Write everything that was gathered."""
+    def write(self, connection: Connection, rows: EffectRows) -> list[AuditEntry]:
+        """Write everything that was gathered.
+
+        Returns:
+            What the audit log says of it besides what it was told to say.
+        """
         if rows.replaced_turns:
             replaced = [_replacing(row) for row in rows.replaced_turns.values()]
             connection.execute(_REPLACE, replaced)
@@ -304,7 +309,7 @@ class EffectSql:
         self._reply.run(connection, rows.replies)
         self._cases.write(connection, rows.cases, rows.keys)
         self._memories.write(connection, rows.memories, rows.keys)
-        record_decisions(connection, rows.decisions, rows.keys)
+        return record_decisions(connection, rows.decisions, rows.keys, rows.now)
 
 
 _REPLACE = (

@@ -1,7 +1,8 @@
 """Taking people out of a database, down to the bytes of its file."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,12 +23,15 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.sql.dml import Delete
+from sqlalchemy.sql.selectable import CompoundSelect
 
 from chatune_core.errors import RetryLater
+from chatune_core.outcomes import AuditEntry
 from chatune_storage.audit_chain import AuditChain
 from chatune_storage.audit_rows import unname
 from chatune_storage.database import Database
 from chatune_storage.failures import translated
+from chatune_storage.lora_rows import mark_stale, taught_by, taught_with
 from chatune_storage.personal import MODERATORS, STORES
 from chatune_storage.queues import Queues
 from chatune_storage.tables import (
@@ -40,6 +44,7 @@ from chatune_storage.tables import (
     inbox,
     link_codes,
     links,
+    lora_people,
     memories,
     memory_notes,
     memory_people,
@@ -58,6 +63,15 @@ _People = Select[int]
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """Rows per store, byte strings that must not be left in the file, what the audit log says."""
+
+    removed: Mapping[str, int]
+    traces: Sequence[bytes]
+    entries: Sequence[AuditEntry]
+
+
 def erase_people(
     connection: Connection,
     queues: Queues,
@@ -65,27 +79,27 @@ def erase_people(
     theirs: ColumnElement[bool],
     named: Callable[[str], bool],
     now: int,
-) -> tuple[dict[str, int], Sequence[bytes]]:
+) -> Erased:
     """Remove every row about the people that `theirs` chooses, and their names from the audit log.
 
     Of an event nothing stays but the hash of its key, so that the platform's second delivery of
     it is still known. Prompts of others go where one of them took part, for they may repeat their
     words.
-
-    Returns:
-        Rows per store, and byte strings that must not be left in the file.
     """
     removed = dict.fromkeys(STORES, 0)
+    entries: list[AuditEntry] = []
     # Locked, so that no row is written with these keys while their rows are taken away.
     wrapped = select(people.c.wrapped_key).where(theirs).order_by(people.c.id).with_for_update()
     traces = connection.execute(wrapped).scalars().all()
     if traces:
         persons = select(people.c.id).where(theirs)
         removed |= _empty_queues(connection, queues, persons, now)
+        entries = _taught(connection, persons, now)
+        removed["models"] = len(entries)
         removed |= _remove_records(connection, persons)
         removed["keys"] = connection.execute(delete(people).where(theirs)).rowcount
     removed["audit"] = unname(connection, chain, named)
-    return removed, traces
+    return Erased(removed, traces, entries)
 
 
 def ended_event(now: int) -> dict[str, object]:
@@ -117,11 +131,7 @@ def _empty_queues(
 
 def _remove_records(connection: Connection, persons: _People) -> dict[str, int]:
     answered = select(generations.c.event).where(generations.c.person_id.in_(persons))
-    part_taken = union(
-        select(turns.c.conversation).where(turns.c.person_id.in_(persons)),
-        select(generations.c.conversation).where(generations.c.person_id.in_(persons)),
-    )
-    places = connection.execute(part_taken).scalars().all()
+    places = connection.execute(_part_taken(persons)).scalars().all()
     quoting = select(heard.c.event).where(heard.c.person_id.in_(persons))
     # Those of conversations that were begun anew since, above all: no turn tells of them any more.
     quoted = (
@@ -164,6 +174,24 @@ def _remove_records(connection: Connection, persons: _People) -> dict[str, int]:
     for place in places:
         connection.execute(_forsaken_choice(place))
     return removed
+
+
+def _part_taken(persons: _People) -> CompoundSelect[str]:
+    return union(
+        select(turns.c.conversation).where(turns.c.person_id.in_(persons)),
+        select(generations.c.conversation).where(generations.c.person_id.in_(persons)),
+    )
+
+
+def _taught(connection: Connection, persons: _People, now: int) -> list[AuditEntry]:
+    """Mark versions that learned from the persons, or from a prompt that may repeat their words."""
+    heard_in = select(heard.c.event).where(heard.c.person_id.in_(persons))
+    taught = union(
+        taught_by(lora_people.c.person_id.in_(persons)),
+        taught_with(generations.c.conversation.in_(_part_taken(persons))),
+        taught_with(generations.c.event.in_(heard_in)),
+    )
+    return mark_stale(connection, taught, "a person was erased", now)
 
 
 def _remove_memories(connection: Connection, persons: _People) -> dict[str, int]:

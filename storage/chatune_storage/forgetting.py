@@ -22,7 +22,9 @@ from sqlalchemy.sql.dml import Delete, Update
 from chatune_core.memory.chains import with_earlier
 from chatune_core.memory.values import MemoryId
 from chatune_core.messages import UserId
+from chatune_core.outcomes import AuditEntry
 from chatune_storage.links import persons_of
+from chatune_storage.lora_rows import mark_stale, taught_with
 from chatune_storage.memory_rows import MemorySql, chain_of
 from chatune_storage.personal import FORGOTTEN
 from chatune_storage.tables import (
@@ -51,6 +53,8 @@ class Forgotten:
     removed: Mapping[str, int]
     traces: Sequence[bytes] = ()
     users: Sequence[UserId] = ()
+    entries: Sequence[AuditEntry] = ()
+    """For the audit log."""
 
 
 class Forgetting:
@@ -60,7 +64,11 @@ class Forgetting:
         self._sql, self._rekey = MemorySql(dialect), rekey
 
     def run(
-        self, connection: Connection, user: UserId, wanted: Collection[MemoryId] | None
+        self,
+        connection: Connection,
+        user: UserId,
+        wanted: Collection[MemoryId] | None,
+        now: int,
     ) -> Forgotten:
         """Forget, in the open transaction."""
         # Locked, so that nothing is written with these keys meanwhile.
@@ -70,18 +78,18 @@ class Forgetting:
         if not persons:
             return Forgotten(dict.fromkeys(FORGOTTEN, 0))
         if wanted is None:
-            removed = _forget(connection, _everything(connection, persons))
+            removed, entries = _forget(connection, _everything(connection, persons), now)
             self._sql.changed(connection, persons)
-            return Forgotten(removed, self._rekey(connection, persons), users)
+            return Forgotten(removed, self._rekey(connection, persons), users, entries)
         chain = chain_of(connection, memories.c.person_id.in_(persons))
         doomed = with_earlier(wanted, chain)
         if not doomed:
             return Forgotten(dict.fromkeys(FORGOTTEN, 0))
         reach = _around(connection, persons, doomed)
         traces = list(_traces(connection, reach))
-        removed = _forget(connection, reach)
+        removed, entries = _forget(connection, reach, now)
         self._sql.changed(connection, persons)
-        return Forgotten(removed, traces)
+        return Forgotten(removed, traces, entries=entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +179,12 @@ def _traces(connection: Connection, reach: _Reach) -> Iterator[bytes]:
                 yield bytes(sealed[:_TRACE])
 
 
-def _forget(connection: Connection, reach: _Reach) -> dict[str, int]:
+def _forget(
+    connection: Connection, reach: _Reach, now: int
+) -> tuple[dict[str, int], list[AuditEntry]]:
     """Remove it all; return rows per store, as far as there was text in them."""
+    taught = taught_with(or_(reach.answers, *reach.quotes))
+    entries = mark_stale(connection, taught, "what was said was forgotten", now)
     known = select(memories.c.memory).where(reach.memories)
     answered = select(_made.event).where(reach.answers)
     connection.execute(delete(memory_uses).where(memory_uses.c.memory.in_(known)))
@@ -195,4 +207,4 @@ def _forget(connection: Connection, reach: _Reach) -> dict[str, int]:
     removed = {store: connection.execute(each).rowcount for store, each in statements.items()}
     quoting = update(generations).where(_made.prompt.is_not(None)).values(prompt=None)
     removed["quotes"] = sum(connection.execute(quoting.where(q)).rowcount for q in reach.quotes)
-    return removed
+    return removed | {"models": len(entries)}, entries

@@ -114,7 +114,7 @@ class SqlLedger:
                 match effect:
                     case ConversationReset() | MessageErased() | WorkspaceErased():
                         # It takes what came before it and leaves what comes after.
-                        self._effects.write(transaction.connection, rows)
+                        transaction.entries += self._effects.write(transaction.connection, rows)
                         rows = EffectRows(transaction.keys, transaction.now)
                         sweep(transaction, effect)
                     case Audited(entry=entry):
@@ -126,7 +126,7 @@ class SqlLedger:
             for reply in outcome.replies:
                 rows.answer(reply)
                 transaction.outbox_lines.add(reply.conversation)
-        self._effects.write(transaction.connection, rows)
+        transaction.entries += self._effects.write(transaction.connection, rows)
 
     def _have_ended(
         self, transaction: Transaction, commits: Sequence[_Commit], ended: set[bytes]

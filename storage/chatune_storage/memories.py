@@ -11,16 +11,18 @@ from chatune_core.memory.ports import MemoryStanding
 from chatune_core.memory.values import Memory, MemoryId
 from chatune_core.messages import EventKey, UserId
 from chatune_core.privacy import ErasureReceipt, Purpose
+from chatune_storage.audit_chain import AuditChain
+from chatune_storage.audit_rows import append
 from chatune_storage.database import Database
 from chatune_storage.erasure import scrub
-from chatune_storage.forgetting import Forgetting
+from chatune_storage.forgetting import Forgetting, Forgotten
 from chatune_storage.keyring import Keyring
 from chatune_storage.links import persons_of
 from chatune_storage.memory_rows import memory_from, preferences_from
 from chatune_storage.reader import Reader
 from chatune_storage.rekeying import Rekeying
 from chatune_storage.statements import Among
-from chatune_storage.tables import memories, memory_uses
+from chatune_storage.tables import memories, memory_uses, microseconds
 
 _COLUMNS = (
     "user_id",
@@ -57,10 +59,11 @@ class SqlMemories:
         database: Database,
         reader: Reader,
         keyring: Keyring,
+        chain: AuditChain,
         now: Callable[[], datetime],
     ) -> None:
         self._database, self._reader, self._keyring = database, reader, keyring
-        self._now = now
+        self._chain, self._now = chain, now
         self._standing = Among(database.dialect, "p.user_id", _STANDING)
         self._revisions = Among(database.dialect, "l.circle", _REVISIONS)
         self._forgetting = Forgetting(database.dialect, Rekeying(keyring).run)
@@ -112,11 +115,25 @@ class SqlMemories:
     ) -> ErasureReceipt:
         """See Memories.forget."""
         now = self._now()
-        forgotten = await self._database.write(lambda c: self._forgetting.run(c, user, memories))
+        forgotten = await self._database.write(
+            lambda c: self._forget(c, user, memories, microseconds(now))
+        )
         if memories is None:
             self._keyring.forget(forgotten.users)
         await scrub(self._database, forgotten.traces)
         return ErasureReceipt(user, now, forgotten.removed)
+
+    def _forget(
+        self,
+        connection: Connection,
+        user: UserId,
+        memories: Collection[MemoryId] | None,
+        now: int,
+    ) -> Forgotten:
+        forgotten = self._forgetting.run(connection, user, memories, now)
+        if forgotten.entries:
+            append(connection, self._chain, forgotten.entries)
+        return forgotten
 
 
 def _standing_from(row: Mapping[str, Any], revisions: Mapping[str, str]) -> MemoryStanding:

@@ -34,6 +34,7 @@ STORES = (
     "memory_notes",
     "memory_preferences",
     "links",
+    "models",
     "consents",
     "audit",
     "quotes",
@@ -41,10 +42,21 @@ STORES = (
 )
 """What an erasure counts. `heard`: where the person's words were in the prompt of an
 answer to somebody else. `quotes`: prompts of others that may repeat the person's words. `cases`
-are about the person, or a moderator's name is taken out of them."""
+are about the person, or a moderator's name is taken out of them. `models` learned from them, and
+are to be trained anew."""
 
-FORGOTTEN = ("memories", "memory_notes", "turns", "generations", "ratings", "corrections", "quotes")
-"""What forgetting memories counts; of ratings and generations those that lost a text."""
+FORGOTTEN = (
+    "memories",
+    "memory_notes",
+    "turns",
+    "generations",
+    "ratings",
+    "corrections",
+    "quotes",
+    "models",
+)
+"""What forgetting memories counts; of ratings and generations those that lost a text, of models
+those that learned from one."""
 
 MODERATORS = ("claimed_by", "decided_by", "first_decided_by")
 """The fields of a case that name a moderator."""

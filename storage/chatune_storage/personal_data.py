@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import Connection, RowMapping, Table, or_, select
+from sqlalchemy import Connection, RowMapping, Select, Table, or_, select
 
 from chatune_core.memory.values import MemoryId
 from chatune_core.messages import ConversationId, EventKey, UserId
@@ -13,12 +13,12 @@ from chatune_core.moderation.cases import Case
 from chatune_core.outcomes import AnswerCorrected, AnswerPreferred, AnswerRated, GenerationMade
 from chatune_core.privacy import ErasureReceipt, PersonalRecord, Purpose
 from chatune_storage.audit_chain import AuditChain, entry_from
-from chatune_storage.audit_rows import SAID
+from chatune_storage.audit_rows import SAID, append
 from chatune_storage.cases import case_from
 from chatune_storage.codec import event_from, prompt_from, reply_from, sampling_from
 from chatune_storage.database import Database
 from chatune_storage.effects import COMPLETION, CORRECTION, PROMPT, REASON, REPLY
-from chatune_storage.erasure import erase_people, scrub
+from chatune_storage.erasure import Erased, erase_people, scrub
 from chatune_storage.history import TURN_COLUMNS, turn_from
 from chatune_storage.inbox import PAYLOAD
 from chatune_storage.keyring import Keyring
@@ -41,6 +41,8 @@ from chatune_storage.tables import (
     generations,
     heard,
     inbox,
+    lora_people,
+    lora_versions,
     memories,
     memory_notes,
     memory_people,
@@ -94,8 +96,7 @@ class SqlPersonalData:
             for case in self._cases(connection, key):
                 yield PersonalRecord("cases", case_record(case, user))
             yield from self._remembered(connection, key)
-            for row in _rows(connection, consents, key):
-                yield PersonalRecord("consents", _decision(row, key))
+            yield from self._agreed(connection, key)
         for row in connection.execute(select(*SAID).order_by(audit.c.id)).mappings():
             entry = entry_from(row)
             if mentions(entry, user.__eq__):
@@ -113,6 +114,12 @@ class SqlPersonalData:
             if other != key.user:
                 yield PersonalRecord("links", {"linked": other})
 
+    def _agreed(self, connection: Connection, key: PersonKey) -> Iterator[PersonalRecord]:
+        for row in connection.execute(_taught(key)).mappings():
+            yield PersonalRecord("models", dict(row))
+        for row in _rows(connection, consents, key):
+            yield PersonalRecord("consents", _decision(row, key))
+
     def _cases(self, connection: Connection, key: PersonKey) -> Sequence[Case]:
         """Return the cases about the person, and those in which they are a moderator."""
         columns = (moderation_cases.c[name] for name in ("person_id", *MODERATORS))
@@ -124,24 +131,32 @@ class SqlPersonalData:
     async def erase(self, user: UserId) -> ErasureReceipt:
         """See PersonalData.erase."""
         now = self._now()
-        removed, traces = await self._database.write(
-            lambda c: erase_people(
-                c,
-                self._queues,
-                self._chain,
-                people.c.user_id == user,
-                user.__eq__,
-                microseconds(now),
-            )
-        )
+        erased = await self._database.write(lambda c: self._erase(c, user, microseconds(now)))
         self._keyring.forget([user])
-        await scrub(self._database, [user.encode("utf-8", "surrogatepass"), *traces])
-        return ErasureReceipt(user, now, removed)
+        await scrub(self._database, [user.encode("utf-8", "surrogatepass"), *erased.traces])
+        return ErasureReceipt(user, now, erased.removed)
+
+    def _erase(self, connection: Connection, user: UserId, now: int) -> Erased:
+        theirs = people.c.user_id == user
+        erased = erase_people(connection, self._queues, self._chain, theirs, user.__eq__, now)
+        if erased.entries:
+            append(connection, self._chain, erased.entries)
+        return erased
 
 
 def _rows(connection: Connection, table: Table, key: PersonKey) -> Sequence[RowMapping]:
     theirs = select(table).where(table.c.person_id == key.id)
     return connection.execute(theirs).mappings().all()
+
+
+def _taught(key: PersonKey) -> Select[tuple[str, str, int]]:
+    """Return the versions that learned from the person, and from how many rows of theirs."""
+    return (
+        select(lora_versions.c.lora.label("version"), lora_versions.c.model, lora_people.c.rows)
+        .join(lora_people, lora_people.c.version_id == lora_versions.c.id)
+        .where(lora_people.c.person_id == key.id)
+        .order_by(lora_versions.c.id)
+    )
 
 
 def _event(row: RowMapping, key: PersonKey) -> dict[str, object]:

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, update
+from sqlalchemy import Connection, delete, or_, update
 from sqlalchemy.sql.dml import Delete, Update
 
 from chatune_core.privacy import Purpose
+from chatune_storage.consent_rows import agreed
 from chatune_storage.database import Database
 from chatune_storage.tables import (
     ENDED,
-    consents,
     corrections,
     generations,
     inbox,
@@ -51,34 +51,22 @@ def _purge(connection: Connection, before: datetime) -> dict[str, int]:
         "turns": delete(turns).where(turns.c.at < age),
         "generations": update(generations)
         .where(generations.c.at < age, generations.c.completion.is_not(None))
-        .where(~_allows(generations.c.person_id, Purpose.TRAINING))
+        .where(~agreed(generations.c.person_id, Purpose.TRAINING))
         .values(prompt=None, completion=None),
         "ratings": update(ratings)
         .where(ratings.c.at < age, ratings.c.reason.is_not(None))
-        .where(~_allows(ratings.c.person_id, Purpose.FEEDBACK))
+        .where(~agreed(ratings.c.person_id, Purpose.FEEDBACK))
         .values(reason=None),
         "corrections": delete(corrections)
         .where(corrections.c.at < age)
-        .where(~_allows(corrections.c.person_id, Purpose.FEEDBACK)),
+        .where(~agreed(corrections.c.person_id, Purpose.FEEDBACK)),
         "memory_notes": delete(memory_notes).where(memory_notes.c.at < age),
         "cases": update(moderation_cases)
         .where(moderation_cases.c.decided_at < age)
         .where(or_(moderation_cases.c.text.is_not(None), moderation_cases.c.appeal.is_not(None)))
-        .where(~_allows(moderation_cases.c.person_id, Purpose.TRAINING))
+        .where(~agreed(moderation_cases.c.person_id, Purpose.TRAINING))
         .values(text=None, appeal=None),
     }
     return {
         store: connection.execute(statement).rowcount for store, statement in statements.items()
     }
-
-
-def _allows(person: ColumnElement[int], purpose: Purpose) -> ColumnElement[bool]:
-    """Return whether the last decision of the person on `purpose` is a yes."""
-    last = (
-        select(consents.c.granted)
-        .where(consents.c.person_id == person, consents.c.purpose == purpose.value)
-        .order_by(consents.c.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    return func.coalesce(last, False)

@@ -22,6 +22,7 @@ from chatune_storage.keys import MasterKey
 from chatune_storage.leases import SqlLeases
 from chatune_storage.ledger import SqlLedger
 from chatune_storage.links import SqlLinks
+from chatune_storage.loras import SqlLoraRegistry
 from chatune_storage.memories import SqlMemories
 from chatune_storage.migrate import migrate
 from chatune_storage.notes import SqlNotes
@@ -106,11 +107,12 @@ def _stores(
         personal_data=SqlPersonalData(database, queues, keyring, chain, now),
         retention=SqlRetention(database, now),
         key_values=SqlKeyValues(database, writer, master),
-        memories=SqlMemories(database, reader, keyring, now),
+        memories=SqlMemories(database, reader, keyring, chain, now),
         notes=SqlNotes(database, writer, keyring),
         links=SqlLinks(database, writer, keyring, now),
         cases=SqlCases(database, keyring),
         leases=SqlLeases(database, now),
         jobs=SqlJobs(database),
         training_runs=SqlTrainingRuns(database, chain),
+        loras=SqlLoraRegistry(database, writer, master),
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from chatune_core.learning.ports import LoraRegistry
 from chatune_core.learning.runs import TrainingRuns
 from chatune_core.leases import Leases
 from chatune_core.memory.ports import Links, Memories, Notes
@@ -40,3 +41,4 @@ class Stores:
     leases: Leases
     jobs: Jobs
     training_runs: TrainingRuns
+    loras: LoraRegistry

@@ -2,13 +2,25 @@
 
 from typing import assert_never
 
-from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, text, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    delete,
+    func,
+    or_,
+    select,
+    text,
+    union_all,
+    update,
+)
 
 from chatune_core.messages import ConversationId, EventKey, UserId, WorkspaceId
 from chatune_core.moderation.cases import removes
 from chatune_core.outcomes import ConversationReset, MessageErased, WorkspaceErased
 from chatune_storage.codec import measures_from
 from chatune_storage.erasure import ended_event, erase_people
+from chatune_storage.lora_rows import mark_stale, taught_with, without_text
 from chatune_storage.memory_rows import MemorySql
 from chatune_storage.personal import without_name
 from chatune_storage.prefixes import begins_with
@@ -42,7 +54,7 @@ def sweep(
         case ConversationReset(conversation=conversation):
             _reset(transaction.connection, conversation)
         case MessageErased(conversation=conversation, event=event):
-            _erase_message(transaction.connection, conversation, event)
+            _erase_message(transaction, conversation, event)
         case WorkspaceErased(workspace=workspace):
             _erase_workspace(transaction, workspace)
         case _:
@@ -55,7 +67,8 @@ def _reset(connection: Connection, conversation: ConversationId) -> None:
     connection.execute(earlier.values(since_reset=False))
 
 
-def _erase_message(connection: Connection, conversation: ConversationId, event: EventKey) -> None:
+def _erase_message(transaction: Transaction, conversation: ConversationId, event: EventKey) -> None:
+    connection = transaction.connection
     _empty_cases(connection, event)
     MemorySql(connection.dialect.name).unlearn(connection, memories.c.source == event)
     connection.execute(delete(memory_notes).where(memory_notes.c.event == event))
@@ -80,6 +93,10 @@ def _erase_message(connection: Connection, conversation: ConversationId, event: 
         delete(corrections).where(corrections.c.answers.in_(answers)),
     ):
         connection.execute(statement)
+    lost = and_(or_(own, generations.c.conversation == conversation), without_text())
+    transaction.entries += mark_stale(
+        connection, taught_with(lost), "a message was deleted", transaction.now
+    )
 
 
 def _empty_cases(connection: Connection, message: EventKey) -> None:
@@ -110,6 +127,10 @@ def _erase_workspace(transaction: Transaction, workspace: WorkspaceId) -> None:
         update(inbox).where(events, _UNFINISHED).values(ended_event(transaction.now))
     )
     connection.execute(delete(outbox).where(replies))
+    here = begins_with(queues.dialect, generations.c.conversation, prefix)
+    transaction.entries += mark_stale(
+        connection, taught_with(here), "a workspace was left", transaction.now
+    )
     _erase_records(connection, queues.dialect, prefix)
     theirs = begins_with(queues.dialect, people.c.user_id, prefix)
     users = connection.execute(select(people.c.user_id).where(theirs)).scalars()
@@ -118,7 +139,8 @@ def _erase_workspace(transaction: Transaction, workspace: WorkspaceId) -> None:
     def named(name: str) -> bool:
         return name.startswith(prefix)
 
-    erase_people(connection, queues, transaction.chain, theirs, named, transaction.now)
+    erased = erase_people(connection, queues, transaction.chain, theirs, named, transaction.now)
+    transaction.entries += erased.entries
     # What was noted before, in this very transaction, is not written yet.
     transaction.entries = [without_name(entry, named) for entry in transaction.entries]
     transaction.inbox_lines |= lines

@@ -364,6 +364,61 @@ link_codes = Table(
     Column("until", BigInteger, nullable=False),
 )
 
+
+def _at_most_one(state: str) -> Index:
+    standing = text(f"state = '{state}'")
+    return Index(
+        f"lora_versions_{state}",
+        "model",
+        unique=True,
+        sqlite_where=standing,
+        postgresql_where=standing,
+    )
+
+
+lora_versions = Table(
+    "lora_versions",
+    metadata,
+    _row_id("id"),
+    Column("lora", Text, nullable=False, unique=True),
+    Column("model", Text, nullable=False),
+    Column("base", Text, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    # Hashes of what people said are in it.
+    Column("manifest", LargeBinary, nullable=False),
+    Column("metrics", Text, nullable=False),
+    Column("parent", Text),
+    Column("made_at", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("share", Float, nullable=False),
+    Column("stale", Boolean, nullable=False),
+    Index("lora_versions_model", "model", "id"),
+    _at_most_one("active"),
+    _at_most_one("canary"),
+    sqlite_autoincrement=True,
+)
+
+# Of versions that are not stale: with the first of these that is taken back, all of them go.
+lora_people = Table(
+    "lora_people",
+    metadata,
+    Column("version_id", ForeignKey("lora_versions.id"), primary_key=True),
+    Column("person_id", ForeignKey("people.id"), primary_key=True),
+    Column("rows", Integer, nullable=False),
+    Index("lora_people_person", "person_id"),
+)
+
+lora_answers = Table(
+    "lora_answers",
+    metadata,
+    Column("version_id", ForeignKey("lora_versions.id"), primary_key=True),
+    Column("answer", Text, primary_key=True),
+    Index("lora_answers_answer", "answer"),
+)
+
 # Numbered by `audit_chain`, from 1 and without a gap. Nothing in it is encrypted: the bytes are salts and hashes.
 audit = Table(
     "audit",

@@ -269,7 +269,7 @@ async def test_forgetting_one_memory_reaches_whatever_may_repeat_it_and_nothing_
     receipt = await stores.memories.forget(ANN, [TEA.id])
 
     assert dict(receipt.removed) == {
-        "memories": 1, "memory_notes": 0, "turns": 3, "generations": 2, "ratings": 1, "corrections": 1, "quotes": 1,
+        "memories": 1, "memory_notes": 0, "turns": 3, "generations": 2, "ratings": 1, "corrections": 1, "quotes": 1, "models": 0,
     }  # fmt: skip
     assert list(await known(stores)) == ["other"]
     assert [turn.text for turn in await stores.history.recent(ROOM, 9)] == ["A drink?", "Another?"]
@@ -301,7 +301,7 @@ async def test_forgetting_all_leaves_nothing_that_was_said_and_the_consent(store
     receipt = await stores.memories.forget(ANN)
 
     assert dict(receipt.removed) == {
-        "memories": 2, "memory_notes": 0, "turns": 6, "generations": 4, "ratings": 1, "corrections": 1, "quotes": 1,
+        "memories": 2, "memory_notes": 0, "turns": 6, "generations": 4, "ratings": 1, "corrections": 1, "quotes": 1, "models": 0,
     }  # fmt: skip
     assert await stores.memories.of(ANN) == []
     assert [turn.text for turn in await stores.history.recent(ROOM, 9)] == ["I am Ben"]

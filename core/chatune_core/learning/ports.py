@@ -7,7 +7,7 @@ from typing import Protocol
 
 from chatune_core.generation.requests import ChatMessage, LoraId
 from chatune_core.learning.rows import LeftOut
-from chatune_core.learning.versions import LoraState, LoraVersion, Served
+from chatune_core.learning.versions import LoraState, LoraVersion, Served, Sources
 from chatune_core.messages import ConversationId, EventKey, UserId
 from chatune_core.outcomes import AnswerCorrected, AnswerPreferred, AnswerRated
 
@@ -60,10 +60,22 @@ class Evidence(Protocol):
 
 
 class LoraRegistry(Protocol):
-    """Versions of LoRAs. For each model at most one is active and at most one a canary."""
+    """Versions of LoRAs. For each model at most one is active and at most one a canary.
 
-    async def add(self, version: LoraVersion, judges: Mapping[UserId, int]) -> None:
-        """Store a new version and how many of its rows came from whom; repeating it changes nothing."""
+    Every change is in the audit log, in the same transaction. A version becomes stale, for good, in
+    the very transaction that takes back a consent to training, or the text of an answer that it
+    learned from; what it learned from is then no longer known here.
+    """
+
+    async def add(self, version: LoraVersion, sources: Sources, by: str = "system") -> None:
+        """Store a new candidate and what it learned from; repeating it changes nothing.
+
+        What was taken back while it was trained makes it stale at once, and so does whoever or
+        whatever is not known here.
+
+        Raises:
+            ValueError: it is no candidate, or has no sources.
+        """
         ...
 
     async def find(self, lora: LoraId) -> LoraVersion | None:
@@ -85,10 +97,12 @@ class LoraRegistry(Protocol):
         to: LoraState,
         reason: str,
         share: float = 0.0,
+        by: str = "system",
     ) -> bool:
         """Move the version on if it stands as one of `was`; return whether it did.
 
         Whatever stands in its way (the active version when it becomes active, the canary when it becomes
-        that) is retired in the same transaction. A stale version becomes neither.
+        that) is retired in the same transaction. A stale version becomes neither. `share` is kept of
+        a canary alone. `by` is for the audit log: who or what moves it; `reason` has no names in it.
         """
         ...

@@ -1,11 +1,14 @@
 """The versions of a model: where each LoRA came from, how it was judged, how it stands."""
 
 import enum
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from chatune_core.generation.requests import LoraId
+from chatune_core.learning.rows import Row
+from chatune_core.messages import EventKey, UserId
 
 
 class LoraState(enum.Enum):
@@ -57,3 +60,25 @@ class Served:
 
     active: LoraVersion | None = None
     canary: LoraVersion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What a version learned from, which tells what an erasure reaches.
+
+    people: everyone whose words or votes are in its rows, with the number of those rows.
+    answers: the generated answers behind the rows.
+    """
+
+    people: Mapping[UserId, int]
+    answers: frozenset[EventKey]
+
+
+def sources_of(rows: Iterable[Row]) -> Sources:
+    """Return what `rows` were made of; those held out to judge by belong to them."""
+    people: Counter[UserId] = Counter()
+    answers = set()
+    for row in rows:
+        people.update({row.judge, *row.people})
+        answers.add(row.answer)
+    return Sources(people, frozenset(answers))

@@ -9,6 +9,7 @@ from chatune_storage.memory.erasure import Erasure
 from chatune_storage.memory.ledger import MemoryLedger
 from chatune_storage.memory.links import MemoryLinks
 from chatune_storage.memory.logs import MemoryAuditLog, MemoryConsents
+from chatune_storage.memory.loras import LoraRecords, MemoryLoraRegistry
 from chatune_storage.memory.privacy import MemoryPersonalData, MemoryRetention
 from chatune_storage.memory.queues import MemoryInbox, MemoryOutbox
 from chatune_storage.memory.records import MemoryHistory, Records
@@ -28,15 +29,19 @@ def memory_stores(now: Callable[[], datetime], lease_for: timedelta) -> Stores:
     records, values = Records(), MemoryKeyValues()
     outbox = MemoryOutbox(replies, now)
     links, leases = MemoryLinks(now), MemoryLeases(now)
-    consents, audit = MemoryConsents(links, now), MemoryAuditLog(now)
+    audit = MemoryAuditLog(now)
+    loras = LoraRecords(audit, now)
+    consents = MemoryConsents(links, now, loras.withdrawn)
     remembered = Remembered(links)
-    erasure = Erasure(events, replies, outbox, records, consents, audit, values, remembered, links)
+    erasure = Erasure(
+        events, replies, outbox, records, consents, audit, values, remembered, links, loras
+    )
     personal = MemoryPersonalData(
-        events, replies, outbox, records, remembered, consents, audit, erasure, now
+        events, replies, outbox, records, remembered, consents, audit, erasure, loras, now
     )
     return Stores(
         inbox=MemoryInbox(events),
-        ledger=MemoryLedger(events, replies, records, remembered, consents, audit, erasure),
+        ledger=MemoryLedger(events, replies, records, remembered, consents, audit, erasure, loras),
         outbox=outbox,
         history=MemoryHistory(records, outbox),
         consents=consents,
@@ -45,10 +50,11 @@ def memory_stores(now: Callable[[], datetime], lease_for: timedelta) -> Stores:
         retention=MemoryRetention(records, remembered, outbox, consents, now),
         key_values=values,
         cases=records.cases,
-        memories=MemoryMemories(remembered, records, consents, links, now),
+        memories=MemoryMemories(remembered, records, consents, links, loras, now),
         notes=MemoryNotes(remembered),
         links=links,
         leases=leases,
         jobs=MemoryJobs(leases),
         training_runs=MemoryTrainingRuns(leases, audit),
+        loras=MemoryLoraRegistry(loras, records, consents),
     )

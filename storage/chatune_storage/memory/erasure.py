@@ -7,6 +7,7 @@ from chatune_core.messages import ConversationId, Inbound, Reply, WorkspaceId
 from chatune_storage.memory.claims import ClaimQueue
 from chatune_storage.memory.links import MemoryLinks
 from chatune_storage.memory.logs import MemoryAuditLog, MemoryConsents
+from chatune_storage.memory.loras import LoraRecords
 from chatune_storage.memory.queues import MemoryOutbox, Shown
 from chatune_storage.memory.records import Records, drop
 from chatune_storage.memory.remembered import Remembered
@@ -31,8 +32,9 @@ class Erasure:
         values: MemoryKeyValues,
         remembered: Remembered,
         links: MemoryLinks,
+        loras: LoraRecords,
     ) -> None:
-        self._remembered, self._links = remembered, links
+        self._remembered, self._links, self._loras = remembered, links, loras
         self._inbox, self._replies, self._outbox, self._records = inbox, replies, outbox, records
         self._consents, self._audit, self._values = consents, audit, values
 
@@ -41,6 +43,9 @@ class Erasure:
         removed = dict.fromkeys(STORES, 0)
         removed |= self._empty_queues(lambda item: named(item.user))
         removed |= self._erase_records(named)
+        because = "a person was erased"
+        removed["models"] = self._loras.forget_people(named, because)
+        removed["models"] += self._loras.forget_answers(self._records.has_text, because)
         decisions = self._consents.decisions
         removed["consents"] = sum(len(decisions.pop(u)) for u in list(decisions) if named(u))
         removed |= self._erase_memories(named)
@@ -75,6 +80,7 @@ class Erasure:
         drop(records.answers, lambda place, _: place.startswith(prefix))
         drop(records.models, lambda place, _: place.startswith(prefix))
         drop(records.cases.cases, lambda _, case: case.conversation.startswith(prefix))
+        self._loras.forget_answers(records.has_text, "a workspace was left")
         self._remembered.unlearn(lambda memory: memory.place.startswith(prefix))
         drop(self._remembered.notes, lambda _, note: note.place.startswith(prefix))
         drop(self._values.values, lambda name, _: name.startswith(prefix))

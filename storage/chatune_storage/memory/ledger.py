@@ -23,6 +23,7 @@ from chatune_core.ports import EventLease
 from chatune_storage.memory.claims import ClaimQueue
 from chatune_storage.memory.erasure import Erasure
 from chatune_storage.memory.logs import MemoryAuditLog, MemoryConsents
+from chatune_storage.memory.loras import LoraRecords
 from chatune_storage.memory.records import Records
 from chatune_storage.memory.remembered import Remembered
 
@@ -39,10 +40,11 @@ class MemoryLedger:
         consents: MemoryConsents,
         audit: MemoryAuditLog,
         erasure: Erasure,
+        loras: LoraRecords,
     ) -> None:
         self._inbox, self._outbox, self._records = inbox, outbox, records
         self._remembered, self._consents = remembered, consents
-        self._audit, self._erasure = audit, erasure
+        self._audit, self._erasure, self._loras = audit, erasure, loras
 
     async def commit(self, lease: EventLease, outcome: Outcome) -> bool:
         """See Ledger.commit."""
@@ -77,6 +79,7 @@ class MemoryLedger:
                 self._consents.decide(effect)
             case MessageErased(event=event):
                 self._records.apply(effect)
+                self._loras.forget_answers(self._records.has_text, "a message was deleted")
                 self._remembered.unlearn(lambda memory: memory.source == event)
                 self._remembered.notes.pop(event, None)
             case Announced():

@@ -2,7 +2,7 @@
 
 import secrets
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -23,8 +23,14 @@ _AUDIT_KEPT = 10_000
 class MemoryConsents:
     """See Consents. Nothing outlives the process."""
 
-    def __init__(self, links: MemoryLinks, now: Callable[[], datetime]) -> None:
-        self._links, self._now = links, now
+    def __init__(
+        self,
+        links: MemoryLinks,
+        now: Callable[[], datetime],
+        withdrawn: Callable[[Collection[UserId]], None],
+    ) -> None:
+        """Tell `withdrawn` who no longer agrees to training, under every identity."""
+        self._links, self._now, self._withdrawn = links, now, withdrawn
         self.decisions: dict[UserId, list[Decision]] = {}
 
     async def allows(self, user: UserId, purpose: Purpose) -> bool:
@@ -45,8 +51,11 @@ class MemoryConsents:
         self._add(Decision(change.user, change.purpose, change.granted, change.source, change.at))
 
     def _add(self, decision: Decision) -> None:
-        for user in self._links.circle_of(decision.user):
+        circle = self._links.circle_of(decision.user)
+        for user in circle:
             self.decisions.setdefault(user, []).append(replace(decision, user=user))
+        if decision.purpose is Purpose.TRAINING and not decision.granted:
+            self._withdrawn(circle)
 
 
 class MemoryAuditLog:

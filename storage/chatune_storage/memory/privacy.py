@@ -12,6 +12,7 @@ from chatune_core.privacy import ErasureReceipt, PersonalRecord, Purpose
 from chatune_storage.memory.claims import ClaimQueue
 from chatune_storage.memory.erasure import Erasure
 from chatune_storage.memory.logs import MemoryAuditLog, MemoryConsents
+from chatune_storage.memory.loras import LoraRecords
 from chatune_storage.memory.queues import MemoryOutbox
 from chatune_storage.memory.records import Records, drop
 from chatune_storage.memory.remembered import Remembered
@@ -34,11 +35,12 @@ class MemoryPersonalData:
         consents: MemoryConsents,
         audit: MemoryAuditLog,
         erasure: Erasure,
+        loras: LoraRecords,
         now: Callable[[], datetime],
     ) -> None:
         self._inbox, self._replies, self._outbox, self._records = inbox, replies, outbox, records
         self._consents, self._audit, self._erasure, self._now = consents, audit, erasure, now
-        self._remembered = remembered
+        self._remembered, self._loras = remembered, loras
 
     async def export(self, user: UserId) -> Sequence[PersonalRecord]:
         """See PersonalData.export."""
@@ -49,6 +51,7 @@ class MemoryPersonalData:
             *said,
             *(PersonalRecord("cases", case_record(case, user)) for case in cases),
             *self._remembered.records_of(user),
+            *self._loras.records_of(user),
             *(PersonalRecord("consents", readable(decision)) for decision in decisions),
             *(PersonalRecord("audit", readable(e)) for e in self._audit.about(user.__eq__)),
         ]

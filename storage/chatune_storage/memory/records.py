@@ -120,6 +120,11 @@ class Records:
                 self.ratings[place] = replace(vote, reason="")
         drop(self.corrections, lambda place, _: place[0] in answers)
 
+    def has_text(self, answer: EventKey) -> bool:
+        """Return whether all text of the generated answer is kept."""
+        made = self.generations.get(answer)
+        return made is not None and bool(made.prompt and made.completion)
+
     def drop_turns(self, unwanted: Callable[[Turn], bool]) -> int:
         """Forget these turns; return how many there were."""
         removed = 0

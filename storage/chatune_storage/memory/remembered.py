@@ -24,6 +24,7 @@ from chatune_core.privacy import ErasureReceipt, PersonalRecord, Purpose
 from chatune_storage.memory.forgetting import around, everything, forget
 from chatune_storage.memory.links import MemoryLinks
 from chatune_storage.memory.logs import MemoryConsents
+from chatune_storage.memory.loras import LoraRecords
 from chatune_storage.memory.records import Records, drop
 from chatune_storage.personal import FORGOTTEN, readable
 
@@ -123,9 +124,10 @@ class MemoryMemories:
         records: Records,
         consents: MemoryConsents,
         links: MemoryLinks,
+        loras: LoraRecords,
         now: Callable[[], datetime],
     ) -> None:
-        self._remembered, self._records = remembered, records
+        self._remembered, self._records, self._loras = remembered, records, loras
         self._consents, self._links, self._now = consents, links, now
 
     async def standing(self, user: UserId) -> MemoryStanding:
@@ -161,6 +163,8 @@ class MemoryMemories:
             reach = around(self._records, circle, doomed, sources)
         if doomed or memories is None:
             removed |= forget(self._records, reach)
+            because = "what was said was forgotten"
+            removed["models"] = self._loras.forget_answers(self._records.has_text, because)
             removed["memory_notes"] = drop(
                 self._remembered.notes,
                 lambda event, note: note.user in circle and (sources is None or event in sources),

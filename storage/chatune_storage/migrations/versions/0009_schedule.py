@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 
 # SQLite numbers rows only in a column of the type INTEGER.
 _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
