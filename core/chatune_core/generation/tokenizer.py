@@ -38,6 +38,7 @@ class ModelTokenizer:
         self._special = tuple(token.content for token in added if token.special)
         self._merges_system = not self._accepts_system()
         self._overhead = self._measure_overhead()
+        self._end_of_answer = self._find_end_of_answer()
 
     @property
     def eos_tokens(self) -> frozenset[int]:
@@ -51,6 +52,14 @@ class ModelTokenizer:
             GenerationFailed: if the template refuses the order of the messages.
         """
         return self._encode(self._render(messages, opens_answer=True))
+
+    def encode_completion(self, text: str) -> list[int]:
+        """Return the tokens that follow `encode_chat` when the model answers `text` and ends there."""
+        return [*self._encode(self._harmless(text)), *self._end_of_answer]
+
+    def encode_text(self, text: str) -> list[int]:
+        """Return the tokens of plain text, with no template around it."""
+        return self._encode(self._harmless(text))
 
     def count_tokens(self, message: ChatMessage) -> int:
         """Return how many prompt tokens `message` takes, its template overhead included.
@@ -96,6 +105,16 @@ class ModelTokenizer:
         except GenerationFailed:
             return False
         return "q9x" in text
+
+    def _find_end_of_answer(self) -> list[int]:
+        """Return the token that closes an answer in the template, of the several that may end it."""
+        user, assistant = ChatMessage("user", "x"), ChatMessage("assistant", "x")
+        rendered = self._encode(self._render([user, assistant], opens_answer=False))
+        opened = len(self._encode(self._render([user], opens_answer=True)))
+        closing = [token for token in rendered[opened:] if token in self._eos_tokens]
+        named = self._tokenizer.token_to_id(self._named_tokens.get("eos_token", ""))
+        ends = [*closing, *([named] if named is not None else []), *sorted(self._eos_tokens)]
+        return ends[:1]
 
     def _measure_overhead(self) -> dict[str, int]:
         """Return the tokens each role costs beside its content, rounded up."""
