@@ -19,6 +19,7 @@ from chatune_bots.compose import open_stores
 from chatune_bots.home import Home
 from chatune_bots.new_file import new_file
 from chatune_bots.start import Start, start
+from chatune_core.learning.permission import needs_permission
 from chatune_core.messages import UserId
 from chatune_core.moderation.cases import Case, CaseState
 from chatune_core.moderation.rules.crowd import COUNTED
@@ -27,8 +28,6 @@ from chatune_core.privacy import Purpose
 from chatune_storage.stores import Stores
 
 SOURCE = "review"
-_OWN_PLATFORM = "terminal"
-"""People at a terminal of this machine; everybody else writes on somebody's platform."""
 Row = Mapping[str, object]
 
 
@@ -106,7 +105,7 @@ def left_because(case: Case, *, agreed: bool, permission: str) -> Left | None:
         return Left.NOT_THE_TEXT
     if not agreed:
         return Left.NOT_AGREED
-    if not permission and case.user.partition(":")[0] != _OWN_PLATFORM:
+    if not permission and needs_permission(case.user):
         return Left.NOT_PERMITTED
     return None
 

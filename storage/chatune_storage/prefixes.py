@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, and_
+from sqlalchemy import ColumnElement, and_
 
 _LAST = "\U0010ffff"
 
 
-def begins_with(dialect: str, column: "Column[Any]", prefix: str) -> ColumnElement[bool]:
+def begins_with(dialect: str, column: ColumnElement[Any], prefix: str) -> ColumnElement[bool]:
     """Return whether the text in `column` begins with `prefix`, letter for letter.
 
     An index is walked by SQLite, which orders text by code point, and by a PostgreSQL database

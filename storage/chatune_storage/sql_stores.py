@@ -13,6 +13,7 @@ from chatune_storage.audit_chain import AuditChain
 from chatune_storage.cases import SqlCases
 from chatune_storage.consents import SqlConsents
 from chatune_storage.database import Database, cannot_open, open_database
+from chatune_storage.evidence import SqlEvidence
 from chatune_storage.history import SqlHistory
 from chatune_storage.inbox import SqlInbox
 from chatune_storage.jobs import SqlJobs
@@ -111,6 +112,7 @@ def _stores(
         notes=SqlNotes(database, writer, keyring),
         links=SqlLinks(database, writer, keyring, now),
         cases=SqlCases(database, keyring),
+        evidence=SqlEvidence(database, keyring),
         leases=SqlLeases(database, now),
         jobs=SqlJobs(database),
         training_runs=SqlTrainingRuns(database, chain),

@@ -1,5 +1,6 @@
 """Every implementation fits its port; mypy checks the assignments."""
 
+from chatune_core.learning.ports import Evidence
 from chatune_core.learning.runs import TrainingRuns
 from chatune_core.leases import Leases
 from chatune_core.memory.ports import Links, Memories, Notes
@@ -19,6 +20,7 @@ from chatune_core.scheduling import Jobs
 from chatune_storage.audit import SqlAuditLog
 from chatune_storage.cases import SqlCases
 from chatune_storage.consents import SqlConsents
+from chatune_storage.evidence import SqlEvidence
 from chatune_storage.history import SqlHistory
 from chatune_storage.inbox import SqlInbox
 from chatune_storage.jobs import SqlJobs
@@ -28,6 +30,7 @@ from chatune_storage.ledger import SqlLedger
 from chatune_storage.links import SqlLinks
 from chatune_storage.memories import SqlMemories
 from chatune_storage.memory.cases import MemoryCases
+from chatune_storage.memory.evidence import MemoryEvidence
 from chatune_storage.memory.ledger import MemoryLedger
 from chatune_storage.memory.links import MemoryLinks
 from chatune_storage.memory.logs import MemoryAuditLog, MemoryConsents
@@ -57,13 +60,14 @@ def test_every_port_is_there_twice() -> None:
     cases: list[type[Cases]] = [SqlCases, MemoryCases]
     memories: list[type[Memories]] = [SqlMemories, MemoryMemories]
     notes: list[type[Notes]] = [SqlNotes, MemoryNotes]
+    evidence: list[type[Evidence]] = [SqlEvidence, MemoryEvidence]
     links: list[type[Links]] = [SqlLinks, MemoryLinks]
     leases: list[type[Leases]] = [SqlLeases, MemoryLeases]
     jobs: list[type[Jobs]] = [SqlJobs, MemoryJobs]
     runs: list[type[TrainingRuns]] = [SqlTrainingRuns, MemoryTrainingRuns]
     ports = (
         inboxes, ledgers, outboxes, histories, consents, audits, personal, retention, values, cases,
-        memories, links, notes, leases, jobs, runs,
+        memories, links, notes, evidence, leases, jobs, runs,
     )  # fmt: skip
 
     assert all(len(implementations) == 2 for implementations in ports)

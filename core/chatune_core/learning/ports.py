@@ -1,7 +1,7 @@
 """What learning needs from storage; see `chatune_core.ports` for the rules."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -35,12 +35,17 @@ class JudgedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """Everything that may be learned from; `withheld` counts what may not, by reason."""
+    """Everything that may be learned from.
+
+    withheld: how many votes, corrections and preferences may not, by reason.
+    same_person: of everyone with linked identities, the one that stands for all of them.
+    """
 
     answers: Sequence[JudgedAnswer]
     preferences: Sequence[AnswerPreferred]
     """Both answers of each are among `answers`."""
     withheld: Mapping[LeftOut, int]
+    same_person: Mapping[UserId, UserId] = field(default_factory=dict)
 
 
 class Evidence(Protocol):
@@ -50,12 +55,16 @@ class Evidence(Protocol):
         """Return what may be learned from, oldest answer first.
 
         Whatever a person without a standing consent to training said, asked or voted stays unread, and so
-        does, unless `platforms_permitted`, everything of a platform that is not this machine's terminal.
+        does, unless `platforms_permitted`, everything of a platform that is not this machine's terminal
+        (see `chatune_core.learning.permission`). Reasons of votes are not read at all.
         """
         ...
 
     async def counted(self) -> Mapping[str, int]:
-        """Return how many ratings, corrections and preferences there are, by kind; no text is read."""
+        """Return how many judgements there are, by kind; no text is read.
+
+        The kinds: good, bad, corrections, choices, agains.
+        """
         ...
 
 

@@ -66,12 +66,14 @@ class LeftOut(enum.Enum):
     NOT_AGREED = "without consent to training"
     NOT_PERMITTED = "from a platform without training.platform_training_permission"
     FORGOTTEN = "whose text is gone"
+    UNATTRIBUTED = "of which it is not known whose words they hold"
     OTHER_MODEL = "answered by another base model"
     MODERATED = "that moderation would not let pass"
     CONTRADICTORY = "of voters who contradict themselves"
     BRIGADING = "of voters who came together only to vote"
     DUPLICATE = "that say the same again"
     CAPPED = "over one person's share"
+    DIVIDED = "on prompts that people of both halves judged"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from chatune_core.messages import Inbound, Reply
 from chatune_storage.memory.claims import ClaimQueue
 from chatune_storage.memory.erasure import Erasure
+from chatune_storage.memory.evidence import MemoryEvidence
 from chatune_storage.memory.ledger import MemoryLedger
 from chatune_storage.memory.links import MemoryLinks
 from chatune_storage.memory.logs import MemoryAuditLog, MemoryConsents
@@ -57,4 +58,5 @@ def memory_stores(now: Callable[[], datetime], lease_for: timedelta) -> Stores:
         jobs=MemoryJobs(leases),
         training_runs=MemoryTrainingRuns(leases, audit),
         loras=MemoryLoraRegistry(loras, records, consents),
+        evidence=MemoryEvidence(records, consents, links),
     )
