@@ -66,7 +66,7 @@ class GenericForward:
         self._model, self._layer_types = model, layer_types
         self._group: _Group | None = None
         self._layers: list[_SlotLayer] = []
-        self._sites = _sites(model)
+        self._sites = lora_sites(model)
         for name in self._sites:
             model.get_submodule(name).register_forward_hook(self._hook(name))
 
@@ -142,7 +142,8 @@ class GenericForward:
         return add_loras
 
 
-def _sites(model: nn.Module) -> dict[str, Site]:
+def lora_sites(model: nn.Module) -> dict[str, Site]:
+    """Return the linears of a transformers model that a LoRA may change, by name."""
     sites = {}
     head = model.get_output_embeddings()  # type: ignore[operator]
     for name, module in model.named_modules():
