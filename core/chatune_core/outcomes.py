@@ -117,6 +117,14 @@ class AnswerPreferred:
 
 
 @dataclass(frozen=True, slots=True)
+class PreferenceWithdrawn:
+    """`user` no longer prefers the answer to `chosen`; a preference for another one stays."""
+
+    chosen: EventKey
+    user: UserId
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationReset:
     """Earlier turns of the conversation leave the prompt; they are erased, not hidden."""
 
@@ -299,6 +307,7 @@ Effect = (
     | RatingWithdrawn
     | AnswerCorrected
     | AnswerPreferred
+    | PreferenceWithdrawn
     | ConversationReset
     | MessageErased
     | WorkspaceErased

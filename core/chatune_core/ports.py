@@ -151,6 +151,18 @@ class History(Protocol):
         """
         ...
 
+    async def answers_beside(self, answer: EventKey) -> Sequence[EventKey]:
+        """Return every generated answer to the question of `answer`, itself included, oldest first."""
+        ...
+
+    async def answer_text(self, answer: EventKey) -> str | None:
+        """Return what the model said in the generated answer; None if it is forgotten."""
+        ...
+
+    async def vote_of(self, user: UserId, answer: EventKey) -> int | None:
+        """Return the score that `user` gives the answer: +1, -1, or None without a vote."""
+        ...
+
     async def chosen_model(self, conversation: ConversationId) -> str | None:
         """Return the model last chosen for the conversation, or None for the default."""
         ...

@@ -37,6 +37,7 @@ from chatune_core.outcomes import (
     MemoryNoted,
     MemoryPreferencesChanged,
     ModelChosen,
+    PreferenceWithdrawn,
     RatingWithdrawn,
     TurnReplaced,
     TurnSaid,
@@ -76,6 +77,7 @@ Written = (
     | RatingWithdrawn
     | AnswerCorrected
     | AnswerPreferred
+    | PreferenceWithdrawn
     | ModelChosen
     | CaseChanged
     | MemoryChanged
@@ -97,7 +99,8 @@ class EffectRows:
         self.withdrawn: dict[tuple[str, int], tuple[int, ...]] = {}
         """Scores that go, by answer and person."""
         self.corrections: dict[tuple[str, int], Row] = {}
-        self.preferred_answers: list[Row] = []
+        self.preferences: list[Row] = []
+        """Given and taken back, in order."""
         self.models: dict[ConversationId, str] = {}
         self.cases: list[CaseChanged] = []
         self.memories: list[MemoryChanged] = []
@@ -116,8 +119,10 @@ class EffectRows:
                 self.generations.append(self._generation(effect))
                 self.uses += _uses(effect)
                 self.heard += self._others(effect)
-            case AnswerRated() | RatingWithdrawn() | AnswerCorrected() | AnswerPreferred():
+            case AnswerRated() | RatingWithdrawn() | AnswerCorrected():
                 self._judge(effect)
+            case AnswerPreferred() | PreferenceWithdrawn():
+                self.preferences.append(_preference(effect, self.keys[effect.user]))
             case ModelChosen(conversation=conversation, model=model):
                 self.models[conversation] = model
             case _:
@@ -204,9 +209,7 @@ class EffectRows:
         people = (self.keys[user].id for user in made.heard if user != made.user)
         return [{"event": made.event, "person_id": person} for person in people]
 
-    def _judge(
-        self, effect: AnswerRated | RatingWithdrawn | AnswerCorrected | AnswerPreferred
-    ) -> None:
+    def _judge(self, effect: AnswerRated | RatingWithdrawn | AnswerCorrected) -> None:
         key = self.keys[effect.user]
         match effect:
             case AnswerRated():
@@ -215,8 +218,6 @@ class EffectRows:
                 self._withdraw(effect)
             case AnswerCorrected():
                 self.corrections[effect.answers, key.id] = self._correction(effect, key)
-            case AnswerPreferred():
-                self.preferred_answers.append(_preference(effect, key))
 
     def _withdraw(self, effect: RatingWithdrawn) -> None:
         place = (effect.answers, self.keys[effect.user].id)
@@ -301,11 +302,13 @@ class EffectSql:
             (self._heard, rows.heard),
             (self._vote, list(rows.votes.values())),
             (self._correction, list(rows.corrections.values())),
-            (self._preference, rows.preferred_answers),
             (self._model, models),
         ):
             if gathered:
                 connection.execute(statement, gathered)
+        for preference in rows.preferences:
+            given = "how" in preference
+            connection.execute(self._preference if given else _NO_PREFERENCE, preference)
         self._reply.run(connection, rows.replies)
         self._cases.write(connection, rows.cases, rows.keys)
         self._memories.write(connection, rows.memories, rows.keys)
@@ -319,7 +322,16 @@ _REPLACE = (
 )
 
 
-def _preference(preferred: AnswerPreferred, key: PersonKey) -> Row:
+_NO_PREFERENCE = (
+    delete(preferred_answers)
+    .where(preferred_answers.c.person_id == bindparam("of_person"))
+    .where(preferred_answers.c.chosen == bindparam("of_chosen"))
+)
+
+
+def _preference(preferred: AnswerPreferred | PreferenceWithdrawn, key: PersonKey) -> Row:
+    if isinstance(preferred, PreferenceWithdrawn):
+        return {"of_person": key.id, "of_chosen": preferred.chosen}
     return {
         "person_id": key.id,
         "chosen": preferred.chosen,

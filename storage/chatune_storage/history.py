@@ -5,16 +5,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
-from chatune_core.messages import ConversationId, EventKey, MessageKey, Turn
+from chatune_core.messages import ConversationId, EventKey, MessageKey, Turn, UserId
 from chatune_storage.database import Database
-from chatune_storage.effects import TURN_TEXT
+from chatune_storage.effects import COMPLETION, TURN_TEXT
 from chatune_storage.keyring import Keyring
 from chatune_storage.keys import PersonKey
 from chatune_storage.reader import Reader
 from chatune_storage.statements import Among, Statement
-from chatune_storage.tables import generations, moment, shown
+from chatune_storage.tables import generations, moment, people, ratings, shown
 
 TURN_COLUMNS = ("event", "conversation", "person_id", "role", "text", "at")
 _COLUMNS = ", ".join(f"t.{name}" for name in TURN_COLUMNS)
@@ -108,6 +108,39 @@ class SqlHistory:
         asked = question.where(generations.c.event == answer)
         event = await self._database.read(lambda c: c.execute(asked).scalar())
         return None if event is None else EventKey(event)
+
+    async def answers_beside(self, answer: EventKey) -> Sequence[EventKey]:
+        """See History.answers_beside."""
+        question = select(func.coalesce(generations.c.question, generations.c.event))
+        asked = question.where(generations.c.event == answer).scalar_subquery()
+        beside = (
+            select(generations.c.event)
+            .where(or_(generations.c.event == asked, generations.c.question == asked))
+            .order_by(generations.c.id)
+        )
+        events = await self._database.read(lambda c: c.execute(beside).scalars().all())
+        return [EventKey(event) for event in events]
+
+    async def answer_text(self, answer: EventKey) -> str | None:
+        """See History.answer_text."""
+        return await self._database.read(lambda c: self._text(c, answer))
+
+    def _text(self, connection: Connection, answer: EventKey) -> str | None:
+        made = select(generations.c.person_id, generations.c.completion)
+        row = connection.execute(made.where(generations.c.event == answer)).first()
+        if row is None or row.completion is None:
+            return None
+        key = self._keyring.of_rows(connection, [row.person_id]).get(row.person_id)
+        return None if key is None else key.open(COMPLETION, answer, row.completion) or None
+
+    async def vote_of(self, user: UserId, answer: EventKey) -> int | None:
+        """See History.vote_of."""
+        vote = (
+            select(ratings.c.score)
+            .join(people, people.c.id == ratings.c.person_id)
+            .where(ratings.c.answers == answer, people.c.user_id == user)
+        )
+        return await self._database.read(lambda c: c.execute(vote).scalar())
 
     async def chosen_model(self, conversation: ConversationId) -> str | None:
         """See History.chosen_model."""

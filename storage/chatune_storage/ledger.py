@@ -28,6 +28,7 @@ from chatune_core.outcomes import (
     MessageErased,
     ModelChosen,
     Outcome,
+    PreferenceWithdrawn,
     RatingWithdrawn,
     TurnReplaced,
     TurnSaid,
@@ -160,6 +161,7 @@ def _users(outcome: Outcome) -> set[UserId]:
                 | RatingWithdrawn(user=user)
                 | AnswerCorrected(user=user)
                 | AnswerPreferred(user=user)
+                | PreferenceWithdrawn(user=user)
                 | ConsentChanged(user=user)
             ):
                 users.add(user)

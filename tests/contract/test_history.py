@@ -3,7 +3,12 @@
 import pytest
 
 from chatune_core.messages import EventKey, MessageKey
-from chatune_core.outcomes import ConversationReset
+from chatune_core.outcomes import (
+    AnswerRated,
+    ConversationReset,
+    MessageErased,
+    RatingWithdrawn,
+)
 from chatune_storage.stores import Stores
 from fakes.events import (
     ANN,
@@ -109,3 +114,50 @@ async def test_history_skips_who_was_erased(stores: Stores) -> None:
 
     turns = await stores.history.recent(ROOM, 5)
     assert [spoken.text for spoken in turns] == ["from ben"]
+
+
+async def test_all_answers_to_a_question_are_found_from_any_of_them(stores: Stores) -> None:
+    await handle(stores, said("1"), generated("1"))
+    await handle(stores, said("2"), generated("2"))
+    for key in "34":
+        await handle(stores, said(key), generated(key, question="1"))
+
+    for key in "134":
+        beside = await stores.history.answers_beside(EventKey(f"test:{key}"))
+        assert beside == ["test:1", "test:3", "test:4"]
+    assert await stores.history.answers_beside(EventKey("test:2")) == ["test:2"]
+    assert await stores.history.answers_beside(EventKey("test:9")) == []
+
+
+async def test_what_an_answer_said_is_known_until_its_message_or_its_person_is_erased(
+    stores: Stores,
+) -> None:
+    for key, user in (("1", ANN), ("2", ANN), ("3", BEN)):
+        await handle(stores, said(key, user=user), turn(key, "q", user=user), generated(key, user=user))
+    first, second, third = (EventKey(f"test:{key}") for key in "123")
+    made = generated("1").completion
+
+    assert [await stores.history.answer_text(key) for key in (first, third)] == [made, made]
+    assert await stores.history.answer_text(EventKey("test:9")) is None
+
+    await handle(stores, said("4"), MessageErased(ROOM, first))
+    await stores.personal_data.erase(BEN)
+
+    assert await stores.history.answer_text(first) is None
+    assert await stores.history.answer_text(second) == made
+    assert await stores.history.answer_text(third) is None
+
+
+async def test_a_vote_is_known_as_it_stands(stores: Stores) -> None:
+    await handle(stores, said("1"), generated("1"))
+    answer = EventKey("test:1")
+    assert await stores.history.vote_of(ANN, answer) is None
+
+    await handle(stores, said("2"), AnswerRated(answer, ANN, 1, AT))
+    await handle(stores, said("3"), AnswerRated(answer, BEN, -1, AT))
+    assert await stores.history.vote_of(ANN, answer) == 1
+    assert await stores.history.vote_of(BEN, answer) == -1
+
+    await handle(stores, said("4"), RatingWithdrawn(answer, ANN, 1))
+    assert await stores.history.vote_of(ANN, answer) is None
+    assert await stores.history.vote_of(BEN, answer) == -1

@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 
 from chatune_core.messages import EventKey, UserId
-from chatune_core.outcomes import AnswerPreferred, MessageErased
+from chatune_core.outcomes import AnswerPreferred, MessageErased, PreferenceWithdrawn
 from chatune_storage.stores import Stores
 from fakes.clock import FakeClock
 from fakes.events import ANN, AT, BEN, ROOM, generated, handle, said
@@ -128,3 +128,29 @@ async def test_it_holds_no_text_so_it_stays_when_texts_go(stores: Stores, clock:
     await stores.retention.purge(timedelta(days=30))
 
     assert await kept(stores, ANN) == [(FIRST, SECOND, "choice")]
+
+
+async def test_a_preference_that_was_taken_back_is_gone_and_one_given_since_stays(
+    stores: Stores,
+) -> None:
+    await answered(stores)
+    await handle(stores, said("4"), preferred(SECOND, FIRST))
+
+    await handle(stores, said("5"), PreferenceWithdrawn(FIRST, ANN))
+    await handle(stores, said("6"), PreferenceWithdrawn(SECOND, BEN))
+    assert await kept(stores, ANN) == [(SECOND, FIRST, "choice")]
+
+    await handle(stores, said("7"), PreferenceWithdrawn(SECOND, ANN))
+    assert await kept(stores, ANN) == []
+
+
+async def test_preferences_of_one_outcome_are_taken_in_order(stores: Stores) -> None:
+    await answered(stores)
+
+    given, other = preferred(SECOND, FIRST), preferred(FIRST, THIRD)
+    withdrawn = PreferenceWithdrawn(FIRST, ANN)
+    await handle(stores, said("4"), given, other, withdrawn)
+    assert await kept(stores, ANN) == []
+
+    await handle(stores, said("5"), withdrawn, other)
+    assert await kept(stores, ANN) == [(FIRST, THIRD, "choice")]

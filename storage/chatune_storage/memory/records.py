@@ -13,6 +13,7 @@ from chatune_core.outcomes import (
     GenerationMade,
     MessageErased,
     ModelChosen,
+    PreferenceWithdrawn,
     RatingWithdrawn,
     TurnReplaced,
     TurnSaid,
@@ -30,6 +31,7 @@ Recorded = (
     | RatingWithdrawn
     | AnswerCorrected
     | AnswerPreferred
+    | PreferenceWithdrawn
     | ConversationReset
     | MessageErased
     | ModelChosen
@@ -62,8 +64,10 @@ class Records:
             case GenerationMade():
                 self.generations[effect.event] = effect
                 self.answers.setdefault(effect.conversation, []).append(effect.event)
-            case AnswerRated() | RatingWithdrawn() | AnswerCorrected() | AnswerPreferred():
+            case AnswerRated() | RatingWithdrawn() | AnswerCorrected():
                 self._judge(effect)
+            case AnswerPreferred() | PreferenceWithdrawn():
+                self._prefer(effect)
             case MessageErased(conversation=conversation, event=event):
                 self._erase(conversation, event)
                 self.cases.forget_message(MessageKey(event))
@@ -75,14 +79,16 @@ class Records:
             case _:
                 assert_never(effect)
 
-    def _judge(
-        self, effect: AnswerRated | RatingWithdrawn | AnswerCorrected | AnswerPreferred
-    ) -> None:
+    def _prefer(self, effect: AnswerPreferred | PreferenceWithdrawn) -> None:
+        made = self.generations.get(effect.chosen)
+        place = (made.question if made else effect.chosen, effect.user)
         if isinstance(effect, AnswerPreferred):
-            made = self.generations.get(effect.chosen)
-            question = made.question if made else effect.chosen
-            self.preferred_answers[question, effect.user] = effect
-            return
+            self.preferred_answers[place] = effect
+        elif place in self.preferred_answers:
+            if self.preferred_answers[place].chosen == effect.chosen:
+                del self.preferred_answers[place]
+
+    def _judge(self, effect: AnswerRated | RatingWithdrawn | AnswerCorrected) -> None:
         place = (effect.answers, effect.user)
         match effect:
             case RatingWithdrawn(score=score):
@@ -173,6 +179,21 @@ class MemoryHistory:
         """See History.question_of."""
         made = self._records.generations.get(answer)
         return None if made is None else made.question
+
+    async def answers_beside(self, answer: EventKey) -> Sequence[EventKey]:
+        """See History.answers_beside."""
+        question = await self.question_of(answer)
+        return [key for key, made in self._records.generations.items() if made.question == question]
+
+    async def answer_text(self, answer: EventKey) -> str | None:
+        """See History.answer_text."""
+        made = self._records.generations.get(answer)
+        return (made.completion or None) if made is not None else None
+
+    async def vote_of(self, user: UserId, answer: EventKey) -> int | None:
+        """See History.vote_of."""
+        vote = self._records.ratings.get((answer, user))
+        return None if vote is None else vote.score
 
     async def chosen_model(self, conversation: ConversationId) -> str | None:
         """See History.chosen_model."""
