@@ -103,7 +103,12 @@ class Context:
         return await self._services.read(self.event, attachment)
 
 
-_OWN_ACTIONS = frozenset({"good", "bad", "again", "correct", "stop"})
+_OWN_ACTIONS = frozenset(
+    {
+        "good", "bad", "say-why", "again", "keep-this", "keep-earlier", "correct", "stop",
+        "choose-first", "choose-second", "choose-none",
+    }
+)  # fmt: skip
 EventHandler = Callable[[Context, EventT], Awaitable[Answered]]
 ActionHandler = Callable[[Context, str], Awaitable[Answered]]
 """Called with the value of the button that was pressed."""

@@ -69,7 +69,7 @@ class Dispatch:
         self._sender_of, self._files_of, self._settings = sender_of, files_of, settings
         self._actions: dict[str, ActionHandler] = dict(bot.actions)
         self._forms: dict[str, tuple[Form, FormHandler]] = dict(bot.forms)
-        for part in (ratings, *parts):
+        for part in parts:
             _check_free({*part.actions, *part.forms} & {*self._actions, *self._forms})
             self._actions |= part.actions
             self._forms |= part.forms

@@ -1,15 +1,17 @@
 """Forms: what a bot asks for in a window of its own where the platform has them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chatune_core.errors import InvalidInput
 from chatune_core.messages import ACTION
 
+TOO_LONG = "The text is too long to be changed here: please write it anew."
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One line, or several, for a person to fill in.
+    """One line, or several, for a person to fill in; `value` stands there to begin with.
 
     Raises:
         ValueError: for what not every platform can show.
@@ -20,6 +22,7 @@ class Field:
     multiline: bool = False
     required: bool = True
     placeholder: str = ""
+    value: str = ""
 
     def __post_init__(self) -> None:
         if not ACTION.fullmatch(self.name):
@@ -28,6 +31,15 @@ class Field:
             raise ValueError(f"label must have 1 to 45 characters, got {self.label!r}")
         if len(self.placeholder) > 100:
             raise ValueError(f"placeholder may have 100 characters, got {len(self.placeholder)}")
+
+    def within(self, most: int) -> "Field":
+        """Return the field for a window that shows up to `most` characters to begin with.
+
+        A longer text is left out whole: what is sent back shortened would pass for a change.
+        """
+        if len(self.value) <= most:
+            return self
+        return replace(self, value="", placeholder=self.placeholder or TOO_LONG)
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,6 +224,10 @@ class Intake(Protocol):
         """The forms by name; a button whose action is such a name opens it at once."""
         ...
 
+    async def opened(self, form: Form, message: MessageKey) -> Form:
+        """Return `form` as it opens under `message`, filled in as far as that is known at once."""
+        ...
+
     def watches(self, conversation: ConversationId) -> bool:
         """Return whether what people post there is wanted as `MessagePosted`."""
         ...

@@ -1,38 +1,31 @@
-"""What people think of an answer: good, bad, again, or what it should have been.
+"""What people think of an answer: good, bad and why.
 
-A command means the last answer of the conversation; a button, a reaction or a form the one that it
-is under.
+A command means the last answer of the conversation; a button or a reaction the one that it is
+under. One vote a person and answer: a later one replaces it, and pressing the same again takes it back.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime
 
 from chatune_core.bots import ActionHandler, Context, FormHandler
 from chatune_core.commands import Answer, Command, command_from
 from chatune_core.errors import InvalidInput
 from chatune_core.forms import Field, Form
-from chatune_core.messages import (
-    ActionTaken,
-    EventKey,
-    FormSubmitted,
-    ReactionChanged,
-)
+from chatune_core.judged import LONGEST_VALUE, JudgedAnswers
+from chatune_core.messages import ActionTaken, Button, EventKey, ReactionChanged, UserId
 from chatune_core.outcomes import (
-    AnswerCorrected,
+    AnswerPreferred,
     AnswerRated,
     Effect,
+    PreferenceWithdrawn,
     RatingWithdrawn,
-    TurnReplaced,
 )
-from chatune_core.pipeline import Pipeline
 from chatune_core.ports import History
-from chatune_core.settings import CoreSettings
 
-CORRECT = Form(
-    "correct",
-    "Correct this answer",
-    (Field("text", "What should the answer have been?", multiline=True),),
+WHY = Form(
+    "say-why",
+    "Why is it bad?",
+    (Field("text", "What is wrong with this answer?", multiline=True),),
 )
 _SCORES = {
     "👍": 1,
@@ -43,125 +36,136 @@ _SCORES = {
     "thumbsdown": -1,
 }
 _SKIN_TONES = dict.fromkeys(range(0x1F3FB, 0x1F400))
-_UNKNOWN = "I do not know that answer any more."
+_WORDS = {1: "good", -1: "bad"}
+_TAKEN_BACK = "Taken back: your rating of this answer is gone."
 
 
 class Ratings:
-    """Ratings, corrections and second tries."""
+    """Votes on answers."""
 
     def __init__(
-        self,
-        history: History,
-        pipeline: Pipeline,
-        settings: CoreSettings,
-        now: Callable[[], datetime],
+        self, history: History, judged: JudgedAnswers, now: Callable[[], datetime]
     ) -> None:
-        self._history, self._pipeline = history, pipeline
-        self._settings, self._now = settings, now
+        self._history, self._judged, self._now = history, judged, now
 
     def commands(self) -> list[Command]:
         """See Part.commands."""
         return [
             command_from("good", "Rate the last answer as good.", self._good, private=True),
             command_from("bad", "Rate the last answer as bad.", self._bad, private=True),
-            command_from("again", "Have the last question answered again.", self._again),
             command_from(
-                "correct", "Say what the last answer should have been.", self._correct, private=True
+                "unrate", "Take your rating of the last answer back.", self._unrate, private=True
             ),
         ]
 
     @property
     def actions(self) -> Mapping[str, ActionHandler]:
         """See Part.actions."""
-        return {
-            "good": self._pressed_good,
-            "bad": self._pressed_bad,
-            "again": self._pressed_again,
-        }
+        return {"good": self._pressed_good, "bad": self._pressed_bad}
 
     @property
     def forms(self) -> Mapping[str, tuple[Form, FormHandler]]:
         """See Part.forms."""
-        return {CORRECT.name: (CORRECT, self._corrected)}
-
-    async def _pressed_good(self, context: Context, value: str) -> Answer:
-        return self._rated(context, await self._answer_above(context), 1)
-
-    async def _pressed_bad(self, context: Context, value: str) -> Answer:
-        return self._rated(context, await self._answer_above(context), -1)
-
-    async def _pressed_again(self, context: Context, value: str) -> Answer:
-        answered = await self._answer_above(context)
-        return await self._pipeline.again(context.event, answered, context.stop)
-
-    async def _corrected(self, context: Context, value: str, fields: Mapping[str, str]) -> Answer:
-        answered = await self._answer_above(context)
-        return await self._correction(context, answered, fields["text"])
+        return {WHY.name: (WHY, self._explained)}
 
     async def reacted(self, reaction: ReactionChanged) -> tuple[Effect, ...]:
-        """Return the vote in a reaction; none for other emoji, and under other messages."""
+        """Return the vote in a reaction; none for other emoji, and under other messages.
+
+        A thumb under two answers side by side says nothing about either.
+        """
         plain = reaction.emoji.translate(_SKIN_TONES).partition("::")[0]
         score = _SCORES.get(plain)
         if score is None:
             return ()
         answered = await self._history.answer_shown_as(reaction.message)
-        if answered is None:
+        if answered is None or await self._judged.are_two(answered):
             return ()
         if reaction.added:
-            return (AnswerRated(answered, reaction.user, score, self._now()),)
-        return (RatingWithdrawn(answered, reaction.user, score),)
+            return await self._vote(answered, reaction.user, score)
+        return await self._withdrawal(answered, reaction.user, score)
+
+    async def _pressed_good(self, context: Context, value: str) -> Answer:
+        return await self._pressed(context, 1)
+
+    async def _pressed_bad(self, context: Context, value: str) -> Answer:
+        return await self._pressed(context, -1)
+
+    async def _pressed(self, context: Context, score: int) -> Answer:
+        answered = await self._judged.above(context)
+        if not isinstance(context.event, ActionTaken):
+            return await self._rated(context, answered, score)
+        if await self._history.vote_of(context.user, answered) == score:
+            return await self._taken_back(context.user, answered, score)
+        buttons: tuple[Button, ...] = ()
+        if score < 0 and len(answered) <= LONGEST_VALUE:
+            buttons = (Button(WHY.name, "Say why", answered),)
+        hint = "Press the same button again to take that back."
+        return await self._rated(context, answered, score, hint=hint, buttons=buttons)
 
     async def _good(self, context: Context, reason: str = "") -> Answer:
-        return self._rated(context, await self._last(context), 1, reason)
+        return await self._rated(context, await self._judged.last(context), 1, reason)
 
     async def _bad(self, context: Context, reason: str = "") -> Answer:
-        return self._rated(context, await self._last(context), -1, reason)
+        answered = await self._judged.last(context)
+        why = "" if reason else "/bad and a few words says why. "
+        hint = f"{why}/unrate takes it back."
+        return await self._rated(context, answered, -1, reason, hint=hint)
 
-    async def _again(self, context: Context) -> Answer:
-        return await self._pipeline.again(context.event, await self._last(context), context.stop)
+    async def _explained(self, context: Context, value: str, fields: Mapping[str, str]) -> Answer:
+        if not (reason := fields["text"].strip()):
+            raise InvalidInput("That was empty. The answer stays rated as bad.")
+        answered = await self._judged.above(context, value)
+        effects = await self._vote(answered, context.user, -1, reason)
+        return Answer("Thank you. Noted why it is bad.", private=True, effects=effects)
 
-    async def _correct(self, context: Context, text: str) -> Answer:
-        return await self._correction(context, await self._last(context), text)
+    async def _unrate(self, context: Context) -> Answer:
+        answered = await self._judged.last(context)
+        score = await self._history.vote_of(context.user, answered)
+        if score is None:
+            raise InvalidInput("You have not rated the last answer.")
+        return await self._taken_back(context.user, answered, score)
 
-    async def _last(self, context: Context) -> EventKey:
-        answered = await self._history.last_answer(context.conversation)
-        if answered is None:
-            raise InvalidInput("There is no answer to rate yet.")
-        return answered
+    async def _rated(
+        self,
+        context: Context,
+        answered: EventKey,
+        score: int,
+        reason: str = "",
+        *,
+        hint: str = "/unrate takes it back.",
+        buttons: tuple[Button, ...] = (),
+    ) -> Answer:
+        before = await self._history.vote_of(context.user, answered)
+        changed = before is not None and before != score
+        what = "Changed to" if changed else "Rated as"
+        text = f"Thank you. {what} {_WORDS[score]}. {hint}"
+        effects = await self._vote(answered, context.user, score, reason)
+        return Answer(text, private=True, effects=effects, buttons=buttons)
 
-    async def _answer_above(self, context: Context) -> EventKey:
-        event = context.event
-        if not isinstance(event, ActionTaken | FormSubmitted):
-            return await self._last(context)  # typed, where there are no buttons
-        answered = await self._history.answer_shown_as(event.message)
-        if answered is None:
-            raise InvalidInput(_UNKNOWN)
-        return answered
+    async def _taken_back(self, user: UserId, answered: EventKey, score: int) -> Answer:
+        effects = await self._withdrawal(answered, user, score)
+        return Answer(_TAKEN_BACK, private=True, effects=effects)
 
-    def _rated(self, context: Context, answered: EventKey, score: int, reason: str = "") -> Answer:
-        rating = AnswerRated(answered, context.user, score, self._now(), reason)
-        word = "good" if score > 0 else "bad"
-        return Answer(f"Thank you. Rated as {word}.", private=True, effects=(rating,))
+    async def _vote(
+        self, answered: EventKey, user: UserId, score: int, reason: str = ""
+    ) -> tuple[Effect, ...]:
+        """Return the vote, and what it says about another answer to the same question.
 
-    async def _correction(self, context: Context, answered: EventKey, text: str) -> Answer:
-        """Record the correction.
-
-        The history is the asker's alone to put right, and there it is the newest answer to the
-        question that stands.
+        Whoever asked again and finds one of the answers good prefers it to the one that it was
+        shown after, or before.
         """
-        if not text.strip():
-            raise InvalidInput("That correction was empty.")
-        effects: list[Effect] = [AnswerCorrected(answered, context.user, text, self._now())]
-        if answered == await self._history.last_answer(context.conversation):
-            effects += await self._put_right(context, answered, text)
-        return Answer("Thank you. I noted your correction.", private=True, effects=tuple(effects))
+        rated = AnswerRated(answered, user, score, self._now(), reason)
+        answers = await self._judged.in_turn(answered)
+        if len(answers) < 2 or answered not in answers:
+            return (rated,)
+        if score < 0:
+            return (rated, PreferenceWithdrawn(answered, user))
+        place = answers.index(answered)
+        other = answers[place - 1] if place else answers[1]
+        return (rated, AnswerPreferred(answered, other, user, "again", self._now()))
 
-    async def _put_right(self, context: Context, answered: EventKey, text: str) -> list[Effect]:
-        root = await self._history.question_of(answered) or answered
-        limit = self._settings.history_turns
-        turns = await self._history.recent(context.conversation, limit)
-        return [
-            TurnReplaced(replace(turn, text=text))
-            for turn in turns
-            if (turn.event, turn.role, turn.user) == (root, "assistant", context.user)
-        ]
+    async def _withdrawal(self, answered: EventKey, user: UserId, score: int) -> tuple[Effect, ...]:
+        withdrawn = RatingWithdrawn(answered, user, score)
+        if score < 0 or len(await self._judged.in_turn(answered)) < 2:
+            return (withdrawn,)
+        return (withdrawn, PreferenceWithdrawn(answered, user))

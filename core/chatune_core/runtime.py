@@ -1,5 +1,6 @@
 """The running core: hand it events, it answers through senders."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -10,10 +11,13 @@ from anyio.abc import TaskStatus
 from chatune_core.bots import Bot
 from chatune_core.builtin import Builtins
 from chatune_core.commands import CommandTable
+from chatune_core.corrections import Corrections
 from chatune_core.delivery import Delivery
 from chatune_core.dispatch import Dispatch
+from chatune_core.errors import RetryLater
 from chatune_core.fitting import STOP
 from chatune_core.forms import Form
+from chatune_core.judged import JudgedAnswers
 from chatune_core.memory.ports import Remembering
 from chatune_core.messages import (
     ActionTaken,
@@ -24,6 +28,7 @@ from chatune_core.messages import (
     FormSubmitted,
     Inbound,
     MessageEdited,
+    MessageKey,
     MessagePosted,
     MessageReceived,
     ReactionChanged,
@@ -43,11 +48,15 @@ from chatune_core.ports import (
     Outbox,
     Sender,
 )
+from chatune_core.preferring import Preferences
 from chatune_core.ratings import Ratings
 from chatune_core.settings import CoreSettings
 from chatune_core.signal import Signal
 from chatune_core.text import clean
 from chatune_core.worker import Worker
+
+logger = logging.getLogger(__name__)
+_OPENS_S = 1.0  # Discord and Slack give three seconds to open a form in
 
 
 class Runtime:
@@ -94,14 +103,18 @@ class Runtime:
             now,
             memory,
         )
-        ratings = Ratings(history, pipeline, settings, now)
+        judged = JudgedAnswers(history, settings.history_turns)
+        ratings = Ratings(history, judged, now)
+        self._corrections = Corrections(history, judged, now)
+        preferences = Preferences(history, judged, pipeline, now)
+        of_answers: list[Part] = [ratings, self._corrections, preferences]
         self._watcher = watcher
         dispatch = Dispatch(
             self.commands,
             bot,
             pipeline,
             ratings,
-            parts,
+            [*of_answers, *parts],
             watcher,
             history,
             self._sender_of,
@@ -110,8 +123,8 @@ class Runtime:
             memory,
         )
         self.forms: Mapping[str, Form] = dispatch.forms
-        own = [*builtins.commands(), *ratings.commands(), dispatch.press_command()]
-        of_parts = [command for part in parts for command in part.commands()]
+        own = [*builtins.commands(), dispatch.press_command()]
+        of_parts = [command for part in (*of_answers, *parts) for command in part.commands()]
         for command in [*own, *of_parts, *bot.commands]:
             self.commands.add(command)
         self._delivery = Delivery(
@@ -122,6 +135,15 @@ class Runtime:
         )
         self._awaited: set[EventKey] = set()
         self._progress = Signal()
+
+    async def opened(self, form: Form, message: MessageKey) -> Form:
+        """See Intake.opened. What cannot be read at once is left out."""
+        with anyio.move_on_after(_OPENS_S):
+            try:
+                return await self._corrections.opened(form, message)
+            except RetryLater as error:
+                logger.warning("a form opens empty: %s", error)
+        return form
 
     def watches(self, conversation: ConversationId) -> bool:
         """Return whether what people post there is wanted as `MessagePosted`."""

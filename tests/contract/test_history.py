@@ -133,7 +133,9 @@ async def test_what_an_answer_said_is_known_until_its_message_or_its_person_is_e
     stores: Stores,
 ) -> None:
     for key, user in (("1", ANN), ("2", ANN), ("3", BEN)):
-        await handle(stores, said(key, user=user), turn(key, "q", user=user), generated(key, user=user))
+        await handle(
+            stores, said(key, user=user), turn(key, "q", user=user), generated(key, user=user)
+        )
     first, second, third = (EventKey(f"test:{key}") for key in "123")
     made = generated("1").completion
 

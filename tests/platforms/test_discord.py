@@ -57,14 +57,28 @@ async def test_a_visit_of_everything(bundled: Shell) -> None:
             assert bots(channel)[-1].shown_to == ann
 
             # Buttons: good, again, and a correction in a modal.
+            await server.press(ann, answer, "bad")
+            await until(lambda: shown(channel, "Rated as bad"))
+            [thanks] = [one for one in bots(channel) if "Rated as bad" in one.content]
+            [row] = thanks.components
+            pressed = await server.press(ann, thanks, row["components"][0]["custom_id"])
+            await pressed.answered()
+            await server.submit_modal(ann, pressed, {"text": "It is too long."})
+            await until(lambda: shown(channel, "Noted why"))
             await server.press(ann, answer, "good")
-            await until(lambda: shown(channel, "Rated as good"))
+            await until(lambda: shown(channel, "Changed to good"))
             pressed = await server.press(ann, answer, "correct")
             await pressed.answered()
+            assert pressed.modal is not None
+            assert answer.content[:40] in str(pressed.modal["components"]), (
+                "it begins with the answer"
+            )
             await server.submit_modal(ann, pressed, {"text": "Paris, on the Seine."})
             await until(lambda: shown(channel, "noted your correction"))
             await server.press(ann, answer, "again")
             await until(lambda: len(answers(channel)) == 2)
+            await server.press(ann, answers(channel)[1], "keep-earlier")
+            await until(lambda: shown(channel, "I go on from the one before."))
 
             # A message from the menu, a file, and a reaction as a rating.
             said = await server.say(
@@ -84,6 +98,8 @@ async def test_a_visit_of_everything(bundled: Shell) -> None:
 
     ratings = {record["score"] for record in records if record["store"] == "ratings"}
     [correction] = [record for record in records if record["store"] == "corrections"]
+    [preferred] = [record for record in records if record["store"] == "preferred_answers"]
+    assert (preferred["how"], preferred["chosen"]) == ("again", correction["answers"])
     asked = [r["text"] for r in records if r["store"] == "turns" and r["role"] == "user"]
     assert ratings == {1, -1}
     assert correction["text"] == "Paris, on the Seine."

@@ -51,14 +51,25 @@ async def test_a_visit_of_everything(bundled: Shell) -> None:
             await until(lambda: private(channel, "Show or choose the model"))
 
             # Buttons: good, again, and a correction in a modal.
+            await server.press(ann, answer, "bad")
+            await until(lambda: private(channel, "Rated as bad"))
+            [thanks] = [one for one in bots(channel) if "Rated as bad" in one.text]
+            await server.press(ann, thanks, "say-why")
+            await until(lambda: server.views)
+            await server.submit_view(ann, server.views[0], {"text": "It is too long."})
+            await until(lambda: private(channel, "Noted why"))
             await server.press(ann, answer, "good")
-            await until(lambda: private(channel, "Rated as good"))
+            await until(lambda: private(channel, "Changed to good"))
             await server.press(ann, answer, "correct")
             await until(lambda: server.views)
+            begins = server.views[0].body["blocks"][0]["element"]["initial_value"]
+            assert "Paris" in begins, "it begins with the answer"
             await server.submit_view(ann, server.views[0], {"text": "Paris, on the Seine."})
             await until(lambda: private(channel, "noted your correction"))
             await server.press(ann, answer, "again")
             await until(lambda: len(answers(asked)) == 3)
+            await server.press(ann, answers(asked)[2], "keep-earlier")
+            await until(lambda: private(channel, "I go on from the one before."))
 
             # A message from the menu, a file, and a reaction as a rating.
             said = await server.say(
@@ -88,6 +99,8 @@ async def test_a_visit_of_everything(bundled: Shell) -> None:
 
     ratings = {record["score"] for record in records if record["store"] == "ratings"}
     [correction] = [record for record in records if record["store"] == "corrections"]
+    [preferred] = [record for record in records if record["store"] == "preferred_answers"]
+    assert (preferred["how"], preferred["chosen"]) == ("again", correction["answers"])
     said_to_it = [r["text"] for r in records if r["store"] == "turns" and r["role"] == "user"]
     assert ratings == {1, -1}
     assert correction["text"] == "Paris, on the Seine."

@@ -131,7 +131,7 @@ async def test_a_rating_button_thanks_in_private_and_one_under_anything_else_say
     await world.happen(press("bad", "test:q", "shown:nothing"))
 
     assert world.platform.texts[1:] == [
-        "Thank you. Rated as good.",
+        "Thank you. Rated as good. Press the same button again to take that back.",
         "I do not know that answer any more.",
     ]
     assert world.platform.private == {"test:p", "test:q"}

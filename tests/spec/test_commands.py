@@ -134,7 +134,7 @@ async def test_help_lists_every_command_with_its_usage(shop: World) -> None:
 
     lines = listed.splitlines()
     names = [line.split()[0].removeprefix("/") for line in lines]
-    answers = ["again", "bad", "correct", "good"]
+    answers = ["again", "bad", "correct", "good", "unrate"]
     builtin = ["help", "model", "report", "reset", "rewrite", "stop", "summarize"]
     memory = ["feedback", "link", "memory", "training", "why"]
     assert names == sorted(
@@ -183,7 +183,7 @@ async def test_a_rating_is_kept_with_the_last_answer(
     answer = await world.say(command)
 
     ratings = await ratings_of(world)
-    assert answer == f"Thank you. Rated as {'good' if score > 0 else 'bad'}."
+    assert answer == f"Thank you. Rated as {'good' if score > 0 else 'bad'}. /unrate takes it back."
     assert [(rating["answers"], rating["score"]) for rating in ratings] == [("test:1", score)]
 
 

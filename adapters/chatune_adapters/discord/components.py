@@ -50,10 +50,11 @@ def modal(form: Form, told: str) -> dict[str, Any]:
                         "required": field.required,
                         "placeholder": field.placeholder[:100],
                         "max_length": MOST_TYPED,
+                        **({"value": field.value} if field.value else {}),
                     }
                 ],
             }
-            for field in form.fields
+            for field in (each.within(MOST_TYPED) for each in form.fields)
         ],
     }
 

@@ -100,6 +100,7 @@ class Interactions:
         action, value = pressed(told)
         form = self._intake.forms.get(action)
         if form is not None:
+            form = await self._intake.opened(form, message_key(data["message"]["id"]))
             await self._answer(data, _OPEN_MODAL, modal(form, told))
             return
         key, conversation, user = _who_and_where(data)

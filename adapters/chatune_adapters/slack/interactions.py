@@ -21,6 +21,7 @@ from chatune_core.messages import (
 
 Json = Mapping[str, Any]
 HELP = "help"
+_TYPED = 3_000  # characters of a plain_text_input
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +120,10 @@ def form_view(form: Form, taken: ActionTaken) -> Json:
                     "action_id": field.name,
                     "multiline": field.multiline,
                     **({"placeholder": _plain(field.placeholder)} if field.placeholder else {}),
+                    **({"initial_value": field.value} if field.value else {}),
                 },
             }
-            for field in form.fields
+            for field in (each.within(_TYPED) for each in form.fields)
         ],
     }
 

@@ -217,6 +217,7 @@ class Receiver:
             async with self._in_turn(place_of(pressed.event.conversation)):
                 await self._store(pressed.event)
             return _FINE
+        form = await self._intake.opened(form, pressed.event.message)
         view = interactions.form_view(form, pressed.event)
         try:
             await self._web.call(

@@ -64,10 +64,14 @@ class Records:
             case GenerationMade():
                 self.generations[effect.event] = effect
                 self.answers.setdefault(effect.conversation, []).append(effect.event)
-            case AnswerRated() | RatingWithdrawn() | AnswerCorrected():
+            case (
+                AnswerRated()
+                | RatingWithdrawn()
+                | AnswerCorrected()
+                | AnswerPreferred()
+                | PreferenceWithdrawn()
+            ):
                 self._judge(effect)
-            case AnswerPreferred() | PreferenceWithdrawn():
-                self._prefer(effect)
             case MessageErased(conversation=conversation, event=event):
                 self._erase(conversation, event)
                 self.cases.forget_message(MessageKey(event))
@@ -84,11 +88,21 @@ class Records:
         place = (made.question if made else effect.chosen, effect.user)
         if isinstance(effect, AnswerPreferred):
             self.preferred_answers[place] = effect
-        elif place in self.preferred_answers:
-            if self.preferred_answers[place].chosen == effect.chosen:
-                del self.preferred_answers[place]
+            return
+        given = self.preferred_answers.get(place)
+        if given is not None and given.chosen == effect.chosen:
+            del self.preferred_answers[place]
 
-    def _judge(self, effect: AnswerRated | RatingWithdrawn | AnswerCorrected) -> None:
+    def _judge(
+        self,
+        effect: AnswerRated
+        | RatingWithdrawn
+        | AnswerCorrected
+        | AnswerPreferred
+        | PreferenceWithdrawn,
+    ) -> None:
+        if isinstance(effect, AnswerPreferred | PreferenceWithdrawn):
+            return self._prefer(effect)
         place = (effect.answers, effect.user)
         match effect:
             case RatingWithdrawn(score=score):

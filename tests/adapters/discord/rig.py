@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from chatune_core.messages import (
     EventKey,
     File,
     Inbound,
+    MessageKey,
     MessageReceived,
     Reply,
 )
@@ -75,11 +76,18 @@ class RecordingIntake:
     def __init__(self) -> None:
         self.commands = CommandTable()
         self.forms: dict[str, Form] = {}
+        self.begins: dict[MessageKey, str] = {}
+        """What forms begin with, by the message that they open under."""
         self.events: list[Inbound] = []
         self.outage = 0
         self.watched: set[str] = set()
         self._keys: set[EventKey] = set()
         self._changed = anyio.Event()
+
+    async def opened(self, form: Form, message: MessageKey) -> Form:
+        if not (begins := self.begins.get(message)):
+            return form
+        return replace(form, fields=tuple(replace(each, value=begins) for each in form.fields))
 
     def watches(self, conversation: ConversationId) -> bool:
         return conversation in self.watched

@@ -7,13 +7,14 @@ from adapters.discord.rig import Place, RecordingIntake, dispatched, place, repl
 from chatune_adapters.testing.discord import Callback, MessageFlag, faults
 from chatune_core.commands import Answered, bind, command_from
 from chatune_core.errors import RetryLater
-from chatune_core.forms import Field, Form
+from chatune_core.forms import TOO_LONG, Field, Form
 from chatune_core.messages import (
     ActionTaken,
     Button,
     CommandInvoked,
     FormSubmitted,
     Inbound,
+    MessageKey,
 )
 
 pytestmark = pytest.mark.anyio
@@ -258,6 +259,37 @@ async def test_a_form_opens_at_once_and_its_fields_arrive() -> None:
             assert (event.form, event.value) == ("correct", "7")
             assert event.message == f"discord:{answer.id}"
             assert event.fields == (("better", "Good day!"),)
+
+
+@pytest.mark.parametrize("text", ["Hello!", "a" * 4_000])
+async def test_a_form_begins_with_the_answer_so_that_changing_it_is_enough(text: str) -> None:
+    async with place() as at:
+        intake = gardening()
+        async with running(at, intake) as platform:
+            answer = await with_button(at, intake, platform)
+            intake.begins[MessageKey(f"discord:{answer.id}")] = text
+            press = await at.server.press(at.ann, answer, "correct=7")
+            await press.answered()
+            await at.server.submit_modal(at.ann, press, {})
+            event = (await intake.until(2))[1]
+
+            assert isinstance(event, FormSubmitted)
+            assert event.fields == (("better", text),)
+
+
+async def test_an_answer_that_is_too_long_for_a_form_is_left_out_whole_with_a_word() -> None:
+    async with place() as at:
+        intake = gardening()
+        async with running(at, intake) as platform:
+            answer = await with_button(at, intake, platform)
+            intake.begins[MessageKey(f"discord:{answer.id}")] = "a" * 4_001
+            press = await at.server.press(at.ann, answer, "correct=7")
+            await press.answered()
+
+            assert press.modal is not None
+            [field] = press.modal["components"][0]["components"]
+            assert "value" not in field
+            assert field["placeholder"] == TOO_LONG
 
 
 async def test_a_press_that_cannot_be_stored_asks_to_try_again() -> None:

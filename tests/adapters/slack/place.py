@@ -15,7 +15,7 @@ from chatune_adapters.testing.slack import Channel, Message, SlackServer, Team, 
 from chatune_core.commands import Answer, CommandTable, command_from
 from chatune_core.errors import RetryLater
 from chatune_core.forms import Field, Form
-from chatune_core.messages import ConversationId, EventKey, Inbound, Reply
+from chatune_core.messages import ConversationId, EventKey, Inbound, MessageKey, Reply
 
 E = TypeVar("E")
 CORRECT = Form("correct", "Correct this answer", (Field("text", "What instead?", multiline=True),))
@@ -52,11 +52,18 @@ class RecordingIntake:
         for name, title in (("help", ""), ("roll", ""), ("summarize", "Summarize")):
             self.commands.add(command_from(name, f"{name}.", _handler, on_message=title))
         self.forms: Mapping[str, Form] = {CORRECT.name: CORRECT}
+        self.begins: dict[MessageKey, str] = {}
+        """What forms begin with, by the message that they open under."""
         self.events: list[Inbound] = []
         self.refuse: list[RetryLater] = []
         self.watched: set[str] = set()
         self._keys: set[EventKey] = set()
         self._changed = anyio.Event()
+
+    async def opened(self, form: Form, message: MessageKey) -> Form:
+        if not (begins := self.begins.get(message)):
+            return form
+        return replace(form, fields=tuple(replace(each, value=begins) for each in form.fields))
 
     def watches(self, conversation: ConversationId) -> bool:
         return any(f"{conversation}:".startswith(f"{place}:") for place in self.watched)

@@ -19,6 +19,7 @@ from chatune_adapters.testing.slack import (
 )
 from chatune_core.errors import DeliveryRefused, RetryLater
 from chatune_core.fitting import RATING
+from chatune_core.forms import TOO_LONG
 from chatune_core.messages import (
     ActionTaken,
     Button,
@@ -369,6 +370,37 @@ async def test_a_form_opens_at_once_and_its_submission_arrives(place: Place) -> 
     assert sent.acked
     assert (form.form, form.fields, form.message) == ("correct", (("text", "Good day."),), key)
     assert form.conversation == event.conversation
+
+
+@pytest.mark.parametrize("answer", ["Hello.", "a" * 3_000])
+async def test_a_form_begins_with_the_answer_so_that_changing_it_is_enough(
+    place: Place, answer: str
+) -> None:
+    async with place.connected() as platform:
+        said, event = await _asked(place)
+        (key,) = await platform.sender.deliver(reply_to(event, "Hello.", buttons=RATING))
+        place.intake.begins[key] = answer
+        await place.server.press(place.ada, place.answers(said)[0], "correct")
+        (view,) = place.server.views
+        await place.server.submit_view(place.ada, view, {})
+        form = await place.intake.next(FormSubmitted)
+
+    assert form.fields == (("text", answer),)
+
+
+async def test_an_answer_that_is_too_long_for_a_form_is_left_out_whole_with_a_word(
+    place: Place,
+) -> None:
+    async with place.connected() as platform:
+        said, event = await _asked(place)
+        (key,) = await platform.sender.deliver(reply_to(event, "Hello.", buttons=RATING))
+        place.intake.begins[key] = "a" * 3_001
+        await place.server.press(place.ada, place.answers(said)[0], "correct")
+        (view,) = place.server.views
+
+    element = view.body["blocks"][0]["element"]
+    assert "initial_value" not in element
+    assert element["placeholder"]["text"] == TOO_LONG
 
 
 async def test_a_form_that_could_not_be_stored_stays_open_and_says_so(place: Place) -> None:

@@ -25,7 +25,11 @@ from chatune_adapters.testing.discord.shapes import (
     check_message_shape,
     objects,
 )
-from chatune_adapters.testing.discord.validation import check_choices, check_custom_ids
+from chatune_adapters.testing.discord.validation import (
+    check_choices,
+    check_custom_ids,
+    check_text_inputs,
+)
 from chatune_adapters.testing.discord.world import World
 
 
@@ -322,3 +326,4 @@ def _check_modal(modal: Json) -> None:
             message="Must be between 1 and 5 in length.",
         )
     check_custom_ids(components)
+    check_text_inputs(components)

@@ -10,6 +10,7 @@ CONTENT_CHARS, EMBEDS, EMBED_CHARS = 2000, 10, 6000
 ROWS, BUTTONS_PER_ROW, CUSTOM_ID_CHARS, CHOICES = 5, 5, 100, 25
 COMPONENTS_V2 = 40
 ROW, BUTTON, TEXT_INPUT = 1, 2, 4
+TYPED = 4000
 SELECTS = (3, 5, 6, 7, 8)
 LINK_STYLE, PREMIUM_STYLE = 5, 6
 NONCE_CHARS = 25
@@ -131,6 +132,23 @@ def _needs_custom_id(component: Json) -> bool:
 def check_choices(choices: list[Json]) -> None:
     """Raise the form error if an autocomplete answer has too many choices."""
     _sized(choices, 0, CHOICES, "data", "choices")
+
+
+def check_text_inputs(components: list[Json]) -> None:
+    """Refuse a text input that begins with more than it may take."""
+    for field in flat(components):
+        if field.get("type") != TEXT_INPUT:
+            continue
+        most = min(int(field.get("max_length") or TYPED), TYPED)
+        for name, limit in (("value", most), ("placeholder", 100)):
+            if len(field.get(name) or "") > limit:
+                raise invalid_form(
+                    "data",
+                    "components",
+                    name,
+                    code="BASE_TYPE_MAX_LENGTH",
+                    message=f"Must be {limit} or fewer in length.",
+                )
 
 
 def _sized(values: list[Json], least: int, most: int, *path: str | int) -> None:
