@@ -66,6 +66,7 @@ class Parts:
             parts=[*self.desk.parts, *remembering.parts],
             watcher=self.desk.watcher,
             memory=remembering.memory,
+            consents=self.stores.consents,
         )
 
     async def read_notes(self) -> None:

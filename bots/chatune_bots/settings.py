@@ -200,12 +200,15 @@ class TrainingSettings(_Section):
     people say there is to be found; empty, nothing that was said on a platform is trained on.
     A run begins when the cron expression `schedule` says so by the clocks of `timezone`, and when there
     are `after_ratings` more ratings, corrections and choices than at the last one.
+    `choice_share` of the messages of people who agreed to training get two answers to choose from.
     """
 
     platform_training_permission: Annotated[str, StringConstraints(strip_whitespace=True)] = ""
     schedule: str | None = None
     timezone: str = "UTC"
     after_ratings: int | None = Field(default=None, ge=1)
+    # Off: two answers take twice the work of the machine, and of the person who reads them.
+    choice_share: float = Field(default=0.0, ge=0, le=0.5)
 
     # Its library is imported only here: most settings have no schedule and are read more quickly.
 
@@ -326,4 +329,5 @@ class Settings(BaseSettings):
             deadline=timedelta(seconds=generation.deadline_s),
             longest_message=self.limits.message_chars,
             lease_for=timedelta(seconds=self.storage.lease_s),
+            choice_share=self.training.choice_share,
         )

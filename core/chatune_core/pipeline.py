@@ -7,21 +7,21 @@ from functools import partial
 
 from chatune_core.attachments import read_texts
 from chatune_core.commands import Answer
-from chatune_core.completing import Completer, Completion
+from chatune_core.completing import Completer
 from chatune_core.errors import InvalidInput
 from chatune_core.generation.requests import Sampling
+from chatune_core.judged import second_of
 from chatune_core.memory.ports import Attention, Heard, Remembering
 from chatune_core.memory.recalled import NOTHING_RECALLED, Recalled
 from chatune_core.messages import EventKey, Inbound, MessageReceived, Turn
 from chatune_core.moderation.answers import noted
 from chatune_core.moderation.verdicts import Role, Verdict
-from chatune_core.outcomes import Audited, GenerationMade, TurnReplaced, TurnSaid
+from chatune_core.outcomes import Audited, Effect, GenerationMade, TurnReplaced, TurnSaid
 from chatune_core.ports import Files, Generator, History, Moderation, Sender
 from chatune_core.prompt import Prompt, build_prompt
 from chatune_core.settings import CoreSettings
+from chatune_core.side_by_side import CHOOSE, SideBySide, Tried, one_try, varied
 from chatune_core.stop import Stop
-
-_VARIED = 0.7  # the least temperature at which "again" says something else
 
 
 class Pipeline:
@@ -38,13 +38,14 @@ class Pipeline:
         settings: CoreSettings,
         now: Callable[[], datetime],
         memory: Remembering | None = None,
+        side_by_side: SideBySide | None = None,
     ) -> None:
         """Use `generators` by configured name; `default_model` is one of them."""
         self._history, self._generators, self._default = history, generators, default_model
         self._files_of, self._settings, self._now = files_of, settings, now
         self._moderation = moderation
         self._completer = Completer(sender_of, moderation, settings)
-        self._memory = memory
+        self._memory, self._side_by_side = memory, side_by_side
 
     async def reply_to(self, message: MessageReceived, stop: Stop) -> Answer:
         """Return the answer to `message` with what is to be recorded, previewing it on the way.
@@ -70,15 +71,24 @@ class Pipeline:
         turns = await self._history.recent(message.conversation, self._settings.history_turns)
         question = Turn(message.key, message.conversation, message.user, "user", asked, message.at)
         sampling = self._settings.sampling
-        made = await self._make(message, turns, question, sampling, stop, attention)
+        side = self._side_by_side
+        side = side if side is not None and await side.is_due(message) else None
+        made = await self._make(message, turns, question, sampling, stop, attention, side)
         if made.refused:
             heard = Heard()
         shown = "\n\n".join(part for part in (made.shown, attached.notice, heard.note) if part)
         effects = (*heard.effects, *made.decisions)
         if made.turn is None:
             return Answer(shown, effects=(*on_files, *effects))
-        said = (TurnSaid(question), TurnSaid(made.turn), made.provenance)
-        return Answer(shown, effects=(*said, *on_files, *effects), rateable=True)
+        # The second of two comes before, so that the first is the newest answer.
+        said: tuple[Effect, ...]
+        said = (TurnSaid(question), TurnSaid(made.turn), *made.beside, made.provenance)
+        return Answer(
+            shown,
+            effects=(*said, *on_files, *effects),
+            buttons=CHOOSE if made.beside else (),
+            rateable=not made.beside,
+        )
 
     async def again(self, event: Inbound, answered: EventKey, stop: Stop) -> Answer:
         """Return another answer to the question that `answered` was the answer to.
@@ -95,12 +105,11 @@ class Pipeline:
         if not places:
             raise InvalidInput("That question is too far back, or forgotten. Please ask it again.")
         question, before = turns[places[0]], turns[: places[0]]
-        sampling = self._settings.sampling
-        varied = replace(sampling, seed=None, temperature=max(sampling.temperature, _VARIED))
+        sampling = varied(self._settings.sampling)
         # Whoever asks again for an answer to somebody else does not bring in what is known of either.
         own = question.user == event.user
         attention = await self._attending(event) if own else None
-        made = await self._make(event, before, question, varied, stop, attention)
+        made = await self._make(event, before, question, sampling, stop, attention)
         if made.turn is None:
             return Answer(made.shown, effects=made.decisions)
         said = (TurnReplaced(made.turn), made.provenance)
@@ -127,21 +136,29 @@ class Pipeline:
         sampling: Sampling,
         stop: Stop,
         attention: Attention | None,
+        side_by_side: SideBySide | None = None,
     ) -> "_Made":
         generator = await self._generator_for(event)
         recalled = NOTHING_RECALLED
         if attention is not None:
             recalled = await attention.recalled(question.text)
         prompt = self._prompt(generator, before, question.text, recalled)
-        completion = await self._completer.complete(
-            generator, prompt, question.text, event, sampling, stop
-        )
-        said, at = completion.said, self._now()
+        ask = (generator, prompt, question.text, event, sampling, stop)
+        if side_by_side is not None:
+            tries = await side_by_side.complete(self._completer, *ask)
+        else:
+            tries = one_try(sampling, await self._completer.complete(*ask))
+        completion, at = tries.first.completion, self._now()
+        said = completion.said
         turn = replace(question, role="assistant", text=said, at=at) if said else None
-        provenance = _provenance(event, question, generator, sampling, prompt, completion, at)
-        decisions = self._audited(completion.decisions, event)
+        provenance = _provenance(event, question, generator, prompt, tries.first, at)
+        beside: tuple[GenerationMade, ...] = ()
+        if tries.second is not None:
+            second = _provenance(event, question, generator, prompt, tries.second, at)
+            beside = (replace(second, event=second_of(event.key)),)
+        decisions = self._audited(tries.decisions, event)
         refused = completion.refused is not None
-        return _Made(completion.shown, turn, provenance, decisions, refused)
+        return _Made(tries.shown, turn, provenance, decisions, refused, beside)
 
     async def _attending(self, event: Inbound) -> Attention | None:
         return await self._memory.attending(event) if self._memory is not None else None
@@ -190,17 +207,18 @@ class _Made:
     provenance: GenerationMade
     decisions: tuple[Audited, ...]
     refused: bool
+    beside: tuple[GenerationMade, ...]
 
 
 def _provenance(
     event: Inbound,
     question: Turn,
     generator: Generator,
-    sampling: Sampling,
     prompt: Prompt,
-    completion: Completion,
+    tried: Tried,
     at: datetime,
 ) -> GenerationMade:
+    sampling, completion = tried.sampling, tried.completion
     finished = completion.finished
     return GenerationMade(
         event=event.key,

@@ -39,6 +39,7 @@ from chatune_core.outcomes import Outcome
 from chatune_core.parts import Part, Watcher
 from chatune_core.pipeline import Pipeline
 from chatune_core.ports import (
+    Consents,
     Files,
     Generator,
     History,
@@ -51,6 +52,7 @@ from chatune_core.ports import (
 from chatune_core.preferring import Preferences
 from chatune_core.ratings import Ratings
 from chatune_core.settings import CoreSettings
+from chatune_core.side_by_side import SideBySide
 from chatune_core.signal import Signal
 from chatune_core.text import clean
 from chatune_core.worker import Worker
@@ -84,6 +86,7 @@ class Runtime:
         parts: Sequence[Part] = (),
         watcher: Watcher | None = None,
         memory: Remembering | None = None,
+        consents: Consents | None = None,
         prefix: str = "/",
     ) -> None:
         """Use `senders` and `files` by platform: a `ConversationId` before its first colon."""
@@ -92,6 +95,9 @@ class Runtime:
         self.commands = CommandTable(prefix)
         self._stop_line = f"{prefix}stop"
         builtins = Builtins(self.commands, history, generators, default_model, now)
+        side_by_side = None
+        if consents is not None and settings.choice_share > 0:
+            side_by_side = SideBySide(consents, moderation, settings)
         pipeline = Pipeline(
             history,
             generators,
@@ -102,6 +108,7 @@ class Runtime:
             settings,
             now,
             memory,
+            side_by_side,
         )
         judged = JudgedAnswers(history, settings.history_turns)
         ratings = Ratings(history, judged, now)

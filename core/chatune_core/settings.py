@@ -21,6 +21,7 @@ class CoreSettings:
     flight in this process. lease_for: how long a claim lasts without a renewal; a third of it
     passes between renewals. poll: how often idle pumps look for work that other processes left.
     attempts: how often a failing event is tried before the person gets an apology.
+    choice_share: of messages that get two answers to choose from, of people who agreed to training.
     """
 
     persona: str = PERSONA.format(name="Chatune")
@@ -33,3 +34,4 @@ class CoreSettings:
     lease_for: timedelta = timedelta(seconds=60)
     poll: timedelta = timedelta(seconds=1)
     attempts: int = 3
+    choice_share: float = 0.0

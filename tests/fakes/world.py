@@ -123,5 +123,6 @@ def make_world(
             LinkCommand(stores.links, lambda: f"CODE-{next(codes)}", clock),
         ],
         memory=memory,
+        consents=stores.consents,
     )
     return World(runtime, stores, model, platform, files, clock)
