@@ -341,8 +341,8 @@ def _win_rate(win_rate: float | None, settings: GateSettings) -> tuple[Check, ..
 
 def _metrics(measured: Measured) -> dict[str, float]:
     metrics: dict[str, float] = {
-        "votes": measured.votes,
-        "judges": measured.judges,
+        "votes": float(measured.votes),
+        "judges": float(measured.judges),
         "gain": measured.gain.value,
         "gain_low": measured.gain.low,
         "gain_high": measured.gain.high,

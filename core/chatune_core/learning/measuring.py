@@ -10,7 +10,6 @@ from importlib.resources import files
 from pathlib import Path
 from statistics import median
 
-from chatune_core.generation.device import Placement
 from chatune_core.generation.requests import ChatMessage
 from chatune_core.learning.bootstrap import (
     Accuracy,
@@ -30,7 +29,9 @@ from chatune_core.learning.gate import (
     not_yet,
     too_few,
 )
+from chatune_core.learning.precision import training_device, training_dtype
 from chatune_core.learning.probes import OPINIONS, PROMPTS, loops, refuses
+from chatune_core.learning.recipe import Recipe
 from chatune_core.learning.rows import Dataset, Pair, Row, Thumb
 from chatune_core.learning.scoring import Contest, Tokens
 
@@ -64,7 +65,6 @@ def examined(
     lora: Path,
     dataset: Dataset,
     settings: GateSettings,
-    placement: Placement,
     *,
     thoroughness: Thoroughness = Thoroughness(),
     moderated: Moderated | None = None,
@@ -86,7 +86,8 @@ def examined(
     if missing:
         return not_yet(missing)
     progress("loading the model", 0.0)
-    contest = Contest(base, lora, placement)
+    device = training_device()
+    contest = Contest(base, lora, device, training_dtype(Recipe(), device))
     secrets = [*canaries, *secrets_in(dataset.train, thoroughness.secrets)]
     measured = _Measuring(contest, thoroughness, moderated, progress)
     return judged(measured.of(dataset.holdout, secrets, settings.confidence), settings)

@@ -56,8 +56,8 @@ def write_result(
             {n: tuple(c) for n, c in curves.items()},
             ended_early,
         )
-        shown = [Curve(title, curves[name]) for name, title in _SHOWN.items() if name in curves]
-        (unfinished / PICTURE).write_text(curves_svg(shown), encoding="utf-8")
+        picture = curves_svg(shown_curves(trained.curves))
+        (unfinished / PICTURE).write_text(picture, encoding="utf-8")
         report = {"key": key} | {n: v for n, v in asdict(trained).items() if n != "folder"}
         (unfinished / _REPORT).write_text(json.dumps(_plain(report), indent=1), encoding="utf-8")
         unfinished.rename(out)
@@ -96,6 +96,11 @@ def read_result(out: Path, key: str | None = None) -> Trained | None:
             f"{str(out)!r} is there already and is not what this run would write. Remove it or"
             " give another folder."
         ) from error
+
+
+def shown_curves(curves: Mapping[str, Sequence[float]]) -> list[Curve]:
+    """Return those of a run's curves that people are shown, with their titles."""
+    return [Curve(title, curves[name]) for name, title in _SHOWN.items() if name in curves]
 
 
 def _plain(value: object) -> object:

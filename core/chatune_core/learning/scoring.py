@@ -15,12 +15,13 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM
 
 from chatune_core.errors import ConfigurationError
-from chatune_core.generation.device import Placement
 from chatune_core.generation.generic import lora_sites
 from chatune_core.generation.lora_files import read_lora
 from chatune_core.generation.requests import ChatMessage
 from chatune_core.generation.tokenizer import load_tokenizer
 
+_LONGEST = 1024
+"""Tokens of a text; longer ones lose their beginning."""
 _BATCH_TOKENS = 1024
 """Of a batch, padding included; the logits of so many fit where a small model does."""
 
@@ -49,24 +50,24 @@ class Score:
 class Contest:
     """Both models on one device; every call from one thread."""
 
-    def __init__(self, base: Path, lora: Path, placement: Placement, longest: int = 1024) -> None:
-        """Load the model folder `base` and the LoRA in `lora`; longer texts lose their beginning.
+    def __init__(self, base: Path, lora: Path, device: torch.device, dtype: torch.dtype) -> None:
+        """Load the model folder `base` and the LoRA in `lora`.
 
         Raises:
             ConfigurationError: the model cannot be loaded.
             GenerationFailed: the folder is no LoRA for it.
         """
         self.tokenizer = load_tokenizer(base)
-        self._device = torch.device(placement.device)
-        self._model = _load(base, placement.dtype).to(self._device)
+        self._device = device
+        self._model = _load(base, dtype).to(device)
         sites = lora_sites(self._model)
-        self._lora = read_lora(lora, sites, placement.dtype, self._device)
+        self._lora = read_lora(lora, sites, dtype, device)
         self._candidate = False
         for name in sites:
             if name in self._lora:
                 self._model.get_submodule(name).register_forward_hook(self._hook(name))
-        context = getattr(self._model.config, "max_position_embeddings", longest)
-        self._longest = min(longest, context)
+        context = getattr(self._model.config, "max_position_embeddings", _LONGEST)
+        self._longest = min(_LONGEST, context)
 
     def prompted(self, prompt: Sequence[ChatMessage], answer: str) -> Tokens:
         """Return what scores `answer` as the whole answer to `prompt`."""

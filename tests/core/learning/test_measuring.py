@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from chatune_core.errors import GenerationFailed
-from chatune_core.generation.device import Placement
 from chatune_core.generation.requests import ChatMessage
 from chatune_core.learning.gate import Decision, GateReport, GateSettings
 from chatune_core.learning.measuring import Thoroughness, examined
@@ -20,7 +19,6 @@ from fakes.tiny_models import write_lora, write_model
 # peft asks transformers 5 for a name that it renamed.
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
 AT = datetime(2026, 1, 1, tzinfo=UTC)
-CPU = Placement("cpu", torch.float32, 1)
 QUICK = Thoroughness(prompts=3, tokens=4, passages=2, secrets=2, others=12)
 FEW = GateSettings(least_votes=4, least_judges=2)
 
@@ -71,7 +69,7 @@ VOTES += [pair(number) for number in range(6)]
 
 
 def report_on(base: Path, lora: Path, votes: Dataset) -> GateReport:
-    return examined(base, lora, votes, FEW, CPU, thoroughness=QUICK)
+    return examined(base, lora, votes, FEW, thoroughness=QUICK)
 
 
 def test_a_lora_that_changes_nothing_measures_as_its_base_and_is_refused(
@@ -120,7 +118,7 @@ def test_a_folder_that_is_no_lora_is_said_to_be_none(base: Path, tmp_path: Path)
 
 def test_what_moderation_would_act_on_is_counted_where_it_is_asked(base: Path, lora: Path) -> None:
     report = examined(
-        base, lora, dataset(VOTES), FEW, CPU, thoroughness=QUICK, moderated=lambda text: True
+        base, lora, dataset(VOTES), FEW, thoroughness=QUICK, moderated=lambda text: True
     )
 
     assert report.metrics["moderated_before"] == report.metrics["moderated_after"] == 1.0
@@ -151,7 +149,6 @@ def test_progress_is_told_from_the_beginning_on(base: Path, lora: Path) -> None:
         lora,
         dataset(VOTES),
         FEW,
-        CPU,
         thoroughness=replace(QUICK, prompts=1),
         progress=lambda stage, done: told.append((stage, done)),
     )
