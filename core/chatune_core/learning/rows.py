@@ -44,7 +44,11 @@ class Thumb:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One person prefers `chosen` to `rejected` as the answer to `prompt`; see `Thumb`."""
+    """One person prefers `chosen` to `rejected` as the answer to `prompt`; see `Thumb`.
+
+    answer: the one that was chosen, or corrected. other: the one that was rejected, where both were
+    generated.
+    """
 
     id: RowId
     answer: EventKey
@@ -55,6 +59,7 @@ class Pair:
     judge: UserId
     people: frozenset[UserId]
     at: datetime
+    other: EventKey | None = None
 
 
 Row = Thumb | Pair
@@ -80,9 +85,9 @@ class LeftOut(enum.Enum):
 class Manifest:
     """What a dataset was made of, without a word of it; stored with every model.
 
-    rows: by id, the sha256 of the row's content in hex. judges: how many rows each voter gave;
-    who they are is kept by the store as rows of its own, so that erasing a person reaches it.
-    licences: of every source besides what people said, by name.
+    rows: by id, the sha256 of the row's content in hex. Whose they are is kept by the store as rows of
+    its own, so that erasing a person reaches it. left_out: why other votes, corrections and
+    preferences are not in it. licences: of every source besides what people said, by name.
     """
 
     made_at: datetime
@@ -92,7 +97,7 @@ class Manifest:
     left_out: Mapping[LeftOut, int]
     licences: Mapping[str, str]
     digest: str
-    """sha256 over all of the above in hex; two equal datasets have the same."""
+    """sha256 over both halves, the rows and the licences in hex; two equal datasets have the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chatune_core.generation.requests import LoraId
-from chatune_core.learning.rows import Row
+from chatune_core.learning.rows import Pair, Row
 from chatune_core.messages import EventKey, UserId
 
 
@@ -81,4 +81,6 @@ def sources_of(rows: Iterable[Row]) -> Sources:
     for row in rows:
         people.update({row.judge, *row.people})
         answers.add(row.answer)
+        if isinstance(row, Pair) and row.other is not None:
+            answers.add(row.other)
     return Sources(people, frozenset(answers))
