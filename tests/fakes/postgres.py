@@ -1,4 +1,4 @@
-"""An empty corner of a PostgreSQL server for one test, gone afterwards."""
+"""An empty corner of a PostgreSQL server for one test, or for many one after another."""
 
 import secrets
 from collections.abc import Iterator
@@ -32,6 +32,39 @@ def empty_schema(server: str) -> Iterator[str]:
     finally:
         end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{name}'"
         _execute(owner, end, f"DROP SCHEMA {name} CASCADE", f"DROP ROLE {name}")
+
+
+_RENEW = """
+DO $$
+DECLARE
+    name text;
+    filled bool;
+    names text[] := '{}';
+BEGIN
+    FOR name IN SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema()
+        AND tablename NOT IN ('alembic_version', 'settings', 'settings_when_new')
+    LOOP
+        EXECUTE 'SELECT EXISTS (SELECT FROM ' || name || ')' INTO filled;
+        IF filled THEN
+            names := names || name;
+        END IF;
+    END LOOP;
+    IF names <> '{}' THEN
+        EXECUTE 'TRUNCATE ' || array_to_string(names, ', ') || ' RESTART IDENTITY CASCADE';
+    END IF;
+    CREATE TABLE IF NOT EXISTS settings_when_new AS TABLE settings;
+    DELETE FROM settings;
+    INSERT INTO settings TABLE settings_when_new;
+END $$
+"""
+"""Leaves alone what is empty: a table that is emptied gets new files, and so do its indexes."""
+
+
+def renew(url: str) -> None:
+    """Make the tables of the schema at `url` what they are at the first call, which is when they
+    have just been made.
+    """
+    _execute(make_url(url), _RENEW)
 
 
 def _execute(server: URL, *statements: str) -> None:
