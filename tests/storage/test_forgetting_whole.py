@@ -78,15 +78,16 @@ def files_of_server(server: str) -> Read:
     async def answers(*queries: str) -> list[Any]:
         engine = create_async_engine(server)
         async with engine.connect() as connection:
-            await connection.execute(text("CHECKPOINT"))
-            given = [(await connection.execute(text(query))).scalars().all() for query in queries]
+            given = [await connection.execute(text(query)) for query in queries]
+            values = [value for rows in given if rows.returns_rows for value in rows.scalars()]
         await engine.dispose()
-        return [value for values in given for value in values if value is not None]
+        return values
 
     [since] = anyio.run(answers, "SELECT date_trunc('second', now())::text")  # as files have it
 
     async def read() -> bytes:
-        return b"".join(await answers(files, log.format(since=since)))
+        parts = await answers("CHECKPOINT", files, log.format(since=since))
+        return b"".join(part for part in parts if part is not None)
 
     return read
 
