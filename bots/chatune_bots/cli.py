@@ -1,4 +1,4 @@
-"""The command line: `chatune chat | serve | init | doctor | data | memory | moderate`.
+"""The command line: `chatune chat | serve | init | doctor | data | memory | moderate | feedback`.
 
 Only names and help live here; each command imports what it needs when it is run, so that
 `chatune --help` is quick.
@@ -48,6 +48,11 @@ moderate = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(moderate, name="moderate")
+
+feedback = typer.Typer(
+    help="What people think of answers.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(feedback, name="feedback")
 
 HomeOption = Annotated[
     Path | None,
@@ -311,6 +316,27 @@ def export_cases(
         from chatune_bots.moderate_export import run_export_cases
 
         run_export_cases(chosen, Path.cwd(), out)
+
+
+@feedback.command("stats")
+def feedback_stats(home: HomeOption = None) -> None:
+    """Count ratings and corrections, and say how many may be learned from and why others may not."""
+    with failures_as_lines(chosen := _home(home)):
+        from chatune_bots.feedback import run_stats
+
+        run_stats(chosen, Path.cwd())
+
+
+@feedback.command("export")
+def feedback_export(
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="A new .jsonl file.")],
+    home: HomeOption = None,
+) -> None:
+    """Write what may be learned from as rows to train on, of people who agreed to it."""
+    with failures_as_lines(chosen := _home(home)):
+        from chatune_bots.feedback import run_export
+
+        run_export(chosen, Path.cwd(), out)
 
 
 def _home(chosen: Path | None) -> Home:

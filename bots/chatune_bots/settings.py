@@ -201,6 +201,8 @@ class TrainingSettings(_Section):
     A run begins when the cron expression `schedule` says so by the clocks of `timezone`, and when there
     are `after_ratings` more ratings, corrections and choices than at the last one.
     `choice_share` of the messages of people who agreed to training get two answers to choose from.
+    It takes `least_rows` votes and corrections that may be learned from, of which `rows_per_person` count
+    of each person at most; `holdout_share` of them is kept to judge by.
     """
 
     platform_training_permission: Annotated[str, StringConstraints(strip_whitespace=True)] = ""
@@ -209,6 +211,10 @@ class TrainingSettings(_Section):
     after_ratings: int | None = Field(default=None, ge=1)
     # Off: two answers take twice the work of the machine, and of the person who reads them.
     choice_share: float = Field(default=0.0, ge=0, le=0.5)
+    least_rows: int = Field(default=200, ge=1)
+    # Half of the least, so that no one person alone says what is learned.
+    rows_per_person: int = Field(default=100, ge=1)
+    holdout_share: float = Field(default=0.2, gt=0, le=0.5)
 
     # Its library is imported only here: most settings have no schedule and are read more quickly.
 

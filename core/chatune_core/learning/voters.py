@@ -26,7 +26,7 @@ def contradicting(rows: Sequence[Row], person_of: PersonOf) -> set[UserId]:
     The votes of one person on nearly the same answers to the same prompt are taken two by two, in
     the order in which they were given. Of n such pairs at least as many as there are disagree by chance
     with the upper tail of a binomial distribution at `_HONEST`; below one in a hundred the person
-    is dropped: that is from three of three, or four of six, on.
+    is dropped: that is from three of three, or four of five, on.
     """
     votes = defaultdict[UserId, list[Thumb]](list)
     for row in sorted(rows, key=lambda row: (row.at, row.id)):

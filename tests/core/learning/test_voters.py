@@ -42,6 +42,8 @@ def many(count: int, against: int) -> list[JudgedAnswer]:
 def test_three_of_three_contradictions_are_no_slips_and_two_of_two_may_be() -> None:
     assert contradict(*many(3, 3)) == {user("ann")}
     assert contradict(*many(2, 2)) == set()
+    assert contradict(*many(5, 4)) == {user("ann")}
+    assert contradict(*many(6, 4)) == set()
 
 
 def test_one_vote_in_ten_that_slips_is_human() -> None:
