@@ -13,6 +13,8 @@ from chatune_core.learning.tokens import TokenRow
 
 _BATCH_COST = 48
 """What one more batch costs, in tokens: less padding is not worth more batches than this."""
+_WORTH_SHARING = 8
+"""Tokens of a common beginning from which on it is computed once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +22,23 @@ class Batch:
     """Sequences side by side, padded on the right, and where their completion tokens are.
 
     No attention mask: under causal attention nothing looks at what comes after it.
-    tokens: shape (B, T). row, before: of each of the N completion tokens the sequence and the place
+    tokens: shape (B, T). shared: how many tokens all sequences begin with alike, before the first
+    prediction; 0 if they are few. row, before: of each of the N completion tokens the sequence and the place
     before it, where it is predicted, shape (N,). targets: the tokens themselves, shape (N,).
     All int64.
     """
 
     tokens: Tensor
+    shared: int
     row: Tensor
     before: Tensor
     targets: Tensor
+
+    @property
+    def computed(self) -> int:
+        """How many tokens the model computes for it, padding included."""
+        rows, longest = self.tokens.shape
+        return self.shared + rows * (longest - self.shared)
 
     def per_row(self, values: Tensor) -> Tensor:
         """Return the sums over each sequence's completion tokens, shape (B,), of values (N,)."""
@@ -45,7 +55,15 @@ def make_batch(rows: Sequence[TokenRow], device: torch.device) -> Batch:
     ]
     padded = [[*row.tokens, *[0] * (longest - len(row.tokens))] for row in rows]
     row, before, targets = torch.tensor(places, device=device).reshape(-1, 3).unbind(1)
-    return Batch(torch.tensor(padded, device=device), row, before, targets)
+    return Batch(torch.tensor(padded, device=device), _shared(rows), row, before, targets)
+
+
+def _shared(rows: Sequence[TokenRow]) -> int:
+    first, last = min(row.tokens for row in rows), max(row.tokens for row in rows)
+    most = min(row.start for row in rows) - 1
+    # What the least and the greatest in order have in common, all between them have too.
+    alike_until = next((n for n in range(most) if first[n] != last[n]), most)
+    return alike_until if len(rows) > 1 and alike_until >= _WORTH_SHARING else 0
 
 
 def steps_of_epoch(examples: int, rows_per_step: int, seed: int, epoch: int) -> list[list[int]]:

@@ -19,6 +19,8 @@ from chatune_core.learning.batches import Batch
 from chatune_core.learning.head import divergences, log_likelihoods
 
 WEIGHTS = "adapter_model.safetensors"
+_SAME = 2e-2
+"""Relative difference that rounding in bfloat16 explains and a wrong mask or position does not."""
 
 
 class Policy:
@@ -44,6 +46,7 @@ class Policy:
             # Slower by a third and several times smaller; what is short of memory here is the device.
             self._causal.gradient_checkpointing_enable({"use_reentrant": False})
             self._causal.train()
+        self._shares = self._can_share()
 
     @property
     def weights(self) -> dict[str, torch.nn.Parameter]:
@@ -94,11 +97,38 @@ class Policy:
 
     def _hidden(self, batch: Batch) -> Tensor:
         """Return the last state before each completion token, (N, H), or its scores, (N, V)."""
-        if self._head is None:
-            found: Tensor = self._causal(batch.tokens, use_cache=False).logits
+        shared = batch.shared if self._shares else 0
+        return self._states(batch.tokens, shared)[batch.row, batch.before - shared]
+
+    def _states(self, tokens: Tensor, shared: int) -> Tensor:
+        """Return the states or scores of `tokens` (B, T) from place `shared` on, (B, T - shared, .).
+
+        The first `shared` tokens are the same in all rows (a persona, mostly) and are computed
+        once: under causal attention they do not depend on what follows. Gradients flow through
+        the keys and values that the rows get from them.
+        """
+        model = self._causal if self._head is None else self._causal.base_model
+        if shared:
+            begun = model(tokens[:1, :shared], use_cache=True).past_key_values
+            begun.batch_repeat_interleave(len(tokens))
+            found = model(tokens[:, shared:], past_key_values=begun, use_cache=True)
         else:
-            found = self._causal.base_model(batch.tokens, use_cache=False).last_hidden_state
-        return found[batch.row, batch.before]
+            found = model(tokens, use_cache=False)
+        states: Tensor = found.logits if self._head is None else found.last_hidden_state
+        return states
+
+    def _can_share(self) -> bool:
+        """Return whether this model computes the same from a shared beginning; not all do."""
+        if self._causal.is_gradient_checkpointing:
+            return False  # transformers then keeps no keys and values
+        probe = torch.tensor([[1, 2, 3, 4, 5], [1, 2, 3, 6, 7]], device=self.device)
+        with torch.no_grad(), self._precision():
+            whole = self._states(probe, 0)[:, 3:].float()
+            try:
+                found = self._states(probe, 3).float()
+            except (AttributeError, TypeError, ValueError, RuntimeError):
+                return False
+        return bool((found - whole).norm() <= _SAME * whole.norm())
 
     @staticmethod
     def _own_head(scores: Tensor) -> Tensor:

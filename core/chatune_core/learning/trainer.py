@@ -19,7 +19,7 @@ from torch import Tensor
 
 from chatune_core.errors import TrainingFailed
 from chatune_core.generation.tokenizer import load_tokenizer
-from chatune_core.learning.batches import alike, make_batch, steps_of_epoch
+from chatune_core.learning.batches import Batch, alike, make_batch, steps_of_epoch
 from chatune_core.learning.checkpoint import Checkpoint, Checkpoints
 from chatune_core.learning.losses import class_weights, dpo_loss, kto_loss, reference_point
 from chatune_core.learning.pacing import Pacer
@@ -125,7 +125,13 @@ class _Sums:
     good: int = 0
     bad: int = 0
     tokens: int = 0
+    padding: int = 0
     computed: int = 0
+
+    def add(self, batch: Batch, tokens: int) -> None:
+        self.tokens += tokens
+        self.padding += batch.tokens.numel() - tokens
+        self.computed += batch.computed
 
     def reward(self, value: float, good: bool) -> None:
         if good:
@@ -200,7 +206,7 @@ class _Run:
                     number=self.taken,
                     of=len(self._plan),
                     tokens_per_s=sums.tokens / max(now - step_began, 1e-9),
-                    padding=1 - sums.tokens / sums.computed,
+                    padding=sums.padding / sums.computed,
                     eta_s=(now - began) / (self.taken - first) * (len(self._plan) - self.taken),
                     **values,
                 )
@@ -257,8 +263,7 @@ class _Run:
         """Return the sum of the losses of the examples, each with its number."""
         rows = [row for _, example in batch for row in sequences_of(example)]
         computed = make_batch(rows, self.policy.device)
-        sums.tokens += sum(len(row.tokens) for row in rows)
-        sums.computed += computed.tokens.numel()
+        sums.add(computed, sum(len(row.tokens) for row in rows))
         likelihood = computed.per_row(self.policy.log_likelihoods(computed))
         length = computed.per_row(torch.ones_like(computed.targets, dtype=torch.float32))
         total = likelihood.new_zeros(())
@@ -292,8 +297,7 @@ class _Run:
         kl = self.policy.divergences(batch).mean()
         (self.recipe.replay * kl).backward()  # type: ignore[no-untyped-call]
         sums.loss += self.recipe.replay * kl.item()
-        sums.tokens += batch.tokens.numel()
-        sums.computed += batch.tokens.numel()
+        sums.add(batch, batch.tokens.numel())
         self._pacer.breathe()
         return kl.item()
 
