@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from chatune_core.errors import ConfigurationError
@@ -46,7 +46,8 @@ class Policy:
             # Slower by a third and several times smaller; what is short of memory here is the device.
             self._causal.gradient_checkpointing_enable({"use_reentrant": False})
             self._causal.train()
-        self._shares = self._can_share()
+        # transformers keeps no keys and values where it computes layers twice.
+        self.shares = device.type != "cuda" and self._can_share()
 
     @property
     def weights(self) -> dict[str, torch.nn.Parameter]:
@@ -92,12 +93,13 @@ class Policy:
             self._peft, save_embedding_layers=False
         )
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-        save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
-        return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+        content = save(tensors, metadata={"format": "pt"})
+        (folder / WEIGHTS).write_bytes(content)
+        return hashlib.sha256(content).hexdigest()
 
     def _hidden(self, batch: Batch) -> Tensor:
         """Return the last state before each completion token, (N, H), or its scores, (N, V)."""
-        shared = batch.shared if self._shares else 0
+        shared = batch.shared if self.shares else 0
         return self._states(batch.tokens, shared)[batch.row, batch.before - shared]
 
     def _states(self, tokens: Tensor, shared: int) -> Tensor:
@@ -119,8 +121,6 @@ class Policy:
 
     def _can_share(self) -> bool:
         """Return whether this model computes the same from a shared beginning; not all do."""
-        if self._causal.is_gradient_checkpointing:
-            return False  # transformers then keeps no keys and values
         probe = torch.tensor([[1, 2, 3, 4, 5], [1, 2, 3, 6, 7]], device=self.device)
         with torch.no_grad(), self._precision():
             whole = self._states(probe, 0)[:, 3:].float()

@@ -44,7 +44,8 @@ def gradients(policy: Policy, batches: list[Batch]) -> dict[str, Tensor]:
     for weight in policy.weights.values():
         weight.grad = None
     for batch in batches:
-        (policy.log_likelihoods(batch).sum() + policy.divergences(batch).sum()).backward()
+        total = policy.log_likelihoods(batch).sum() + policy.divergences(batch).sum()
+        total.backward()  # type: ignore[no-untyped-call]
     return {name: weight.grad for name, weight in policy.weights.items() if weight.grad is not None}
 
 
@@ -73,6 +74,7 @@ def test_a_shared_beginning_changes_neither_likelihoods_nor_gradients(
     policy = policy_over(bases[family])
     together, alone = make_batch(ROWS, CPU), [make_batch([row], CPU) for row in ROWS]
 
+    assert policy.shares
     assert together.shared == len(PERSONA)
     assert together.computed == 10 + 3 * 8
     torch.testing.assert_close(

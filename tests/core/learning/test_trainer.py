@@ -2,16 +2,19 @@
 
 import hashlib
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file
 
-from chatune_core.errors import TrainingFailed
+from chatune_core.errors import ConfigurationError, TrainingFailed
+from chatune_core.generation.requests import ChatMessage
+from chatune_core.generation.tokenizer import load_tokenizer
 from chatune_core.learning.recipe import Watcher
 from chatune_core.learning.trainer import train
-from fakes.learned import Noted, dataset, recipe, tastes, thumb
+from fakes.learned import Noted, dataset, pair, recipe, tastes, thumb
 from fakes.tiny_models import reference, write_model
 
 # peft asks transformers 5 for a name that it renamed.
@@ -101,3 +104,114 @@ def test_one_row_and_rows_of_one_kind_are_enough(good: bool, base: Path, tmp_pat
     trained = train(dataset(rows), base, tmp_path / "lora", tmp_path / "work", recipe())
 
     assert trained.metrics["rows"] == 1
+
+
+@pytest.mark.parametrize("name", ["rank", "beta", "epochs", "rows_per_step", "kl_limit"])
+def test_settings_that_mean_nothing_are_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"training\.{name} must be above zero, got 0"):
+        recipe(**{name: 0})
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_writes_nothing(
+    base: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(
+        TrainingFailed, match=r"the loss became nan .* lower training.learning_rate"
+    ):
+        train(
+            dataset(tastes(20)),
+            base,
+            tmp_path / "lora",
+            tmp_path / "work",
+            recipe(learning_rate=1e30, replay_tokens=0),
+        )
+
+    assert not (tmp_path / "lora").exists()
+
+
+def test_training_ends_early_where_it_moves_too_far_from_the_base(
+    base: Path, tmp_path: Path
+) -> None:
+    watcher = Noted()
+
+    trained = train(
+        dataset(tastes(20)),
+        base,
+        tmp_path / "lora",
+        tmp_path / "work",
+        recipe(kl_limit=0.01, learning_rate=3e-2),
+        watcher=watcher,
+    )
+
+    assert trained.ended_early is not None
+    assert "nats a token from the base on general text, the limit is 0.01" in trained.ended_early
+    assert 0 < len(watcher.steps) < 10
+    assert all(step.kl <= 0.01 for step in watcher.steps)
+    assert trained.metrics["steps"] == len(trained.curves["kl"]) == len(watcher.steps)
+
+
+def test_replay_keeps_the_model_near_its_base(base: Path, tmp_path: Path) -> None:
+    rows = dataset(tastes(20))
+
+    free = train(rows, base, tmp_path / "1", tmp_path / "work", recipe(replay=0.0))
+    held = train(rows, base, tmp_path / "2", tmp_path / "work", recipe(replay=10.0))
+
+    assert held.metrics["last_kl"] < free.metrics["last_kl"] / 2
+
+
+def test_the_anchor_raises_the_likelihood_of_good_answers(base: Path, tmp_path: Path) -> None:
+    rows = dataset(tuple(pair(number, "hello user", "system of") for number in range(12)))
+    none = recipe(anchor=0.0, replay_tokens=0, epochs=3)
+    much = recipe(anchor=3.0, replay_tokens=0, epochs=3)
+
+    without = train(rows, base, tmp_path / "1", tmp_path / "work", none)
+    anchored = train(rows, base, tmp_path / "2", tmp_path / "work", much)
+
+    assert likelihood(anchored.folder, base) > likelihood(without.folder, base) + 0.5
+
+
+def likelihood(lora: Path, base: Path) -> float:
+    """Return the log-probability in nats of "hello user" as the answer to "how?"."""
+    tokenizer = load_tokenizer(base)
+    prompt = tokenizer.encode_chat([ChatMessage("user", "how?")])
+    answer = tokenizer.encode_completion("hello user")
+    tuned = PeftModel.from_pretrained(reference(base), str(lora))
+    with torch.no_grad():
+        scores = tuned(torch.tensor([prompt + answer])).logits[0, len(prompt) - 1 : -1]
+    return float(scores.log_softmax(1).gather(1, torch.tensor(answer)[:, None]).sum())
+
+
+def test_a_row_that_is_too_long_is_cut_and_one_without_text_left_out(
+    base: Path, tmp_path: Path
+) -> None:
+    rows = (
+        thumb(0, "hello", good=True, prompt="the user and the assistant " * 50),
+        thumb(1, "system " * 60, good=False),
+        thumb(2, " \n", good=True),
+        pair(3, "hello", ""),
+        thumb(4, "of", good=False),
+    )
+
+    trained = train(dataset(rows), base, tmp_path / "lora", tmp_path / "work", recipe())
+
+    assert trained.metrics["rows"] == 3
+    assert trained.metrics["rows_cut"] == 2
+    assert trained.metrics["rows_empty"] == 2
+
+
+def test_the_curves_are_a_picture_beside_the_weights(base: Path, tmp_path: Path) -> None:
+    trained = train(dataset(tastes(8)), base, tmp_path / "lora", tmp_path / "work", recipe())
+
+    picture = (trained.folder / "curves.svg").read_text(encoding="utf-8")
+    assert ElementTree.fromstring(picture).tag == "{http://www.w3.org/2000/svg}svg"
+    assert picture.count("<g ") == 4
+
+
+def test_the_files_name_no_person_and_hold_no_text(base: Path, tmp_path: Path) -> None:
+    trained = train(dataset(tastes(8)), base, tmp_path / "lora", tmp_path / "work", recipe())
+
+    for file in trained.folder.iterdir():
+        content = file.read_bytes()
+        assert b"person" not in content
+        assert b"hello" not in content
+        assert str(tmp_path).encode() not in content
