@@ -46,7 +46,7 @@ def open_memory(
 
     Where it is not enabled nothing is learned or used; people can still see and forget what there is.
     """
-    finder = SearchFinder(partial(_encoder, section))
+    finder = SearchFinder(partial(_encoder, section), stores.vectors)
     places = Places(section.allows, is_private)
     recalling = Recalling(stores.memories, finder)
     gate = WriteGate.open()

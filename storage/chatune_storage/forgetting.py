@@ -169,6 +169,7 @@ def _since(connection: Connection, said: Where, answers: Where) -> list[Where]:
 def _traces(connection: Connection, reach: _Reach) -> Iterator[bytes]:
     for column, chosen in (
         (memories.c.said, reach.memories),
+        (memories.c.vector, reach.memories),
         (memory_notes.c.said, reach.notes),
         (_turns.text, reach.turns),
         (_made.completion, reach.answers),

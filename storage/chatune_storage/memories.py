@@ -44,6 +44,7 @@ FROM people AS p LEFT JOIN memory_people AS m ON m.person_id = p.id
 LEFT JOIN links AS l ON l.person_id = p.id
 WHERE {{among}}
 """
+_TOLD = [column for column in memories.c if column not in (memories.c.vector, memories.c.vector_by)]
 _REVISIONS = """
 SELECT l.circle, l.person_id, m.revision
 FROM links AS l LEFT JOIN memory_people AS m ON m.person_id = l.person_id
@@ -92,7 +93,7 @@ class SqlMemories:
     async def of(self, user: UserId) -> Sequence[Memory]:
         """See Memories.of."""
         theirs = memories.c.person_id.in_(persons_of(user))
-        query = select(memories).where(theirs).order_by(memories.c.id)
+        query = select(*_TOLD).where(theirs).order_by(memories.c.id)
 
         def read(connection: Connection) -> list[Memory]:
             rows = connection.execute(query).mappings().all()

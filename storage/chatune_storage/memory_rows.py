@@ -33,7 +33,7 @@ from chatune_storage.keys import PersonKey
 from chatune_storage.links import circle_of
 from chatune_storage.tables import memories, memory_notes, memory_people, microseconds, moment
 
-SAID, NOTED = "memories.said", "memory_notes.said"
+SAID, VECTOR, NOTED = "memories.said", "memories.vector", "memory_notes.said"
 Row = dict[str, Any]
 
 _EDIT = (
@@ -160,7 +160,7 @@ def chain_of(connection: Connection, theirs: ColumnElement[bool]) -> Chain:
 def memory_from(row: RowMapping, key: PersonKey) -> Memory:
     """Return the memory of one row."""
     id = MemoryId(row["memory"])
-    text, kind, slot, polarity, confidence = json.loads(key.open(SAID, id, row["said"]))
+    text, kind, slot, polarity, confidence = _said(row, key)
     ended, superseded_by = row["valid_to"], row["superseded_by"]
     return Memory(
         id=id,
@@ -179,6 +179,16 @@ def memory_from(row: RowMapping, key: PersonKey) -> Memory:
         private=row["private"],
         pinned=row["pinned"],
     )
+
+
+def text_from(row: RowMapping, key: PersonKey) -> str:
+    """Return what the memory of one row says."""
+    return str(_said(row, key)[0])
+
+
+def _said(row: RowMapping, key: PersonKey) -> list[Any]:
+    said: list[Any] = json.loads(key.open(SAID, row["memory"], row["said"]))
+    return said
 
 
 def note_from(row: RowMapping, key: PersonKey) -> Note:
@@ -233,4 +243,7 @@ def _edited(memory: Memory, key: PersonKey) -> Row:
         "superseded_by": memory.superseded_by,
         "private": memory.private,
         "pinned": memory.pinned,
+        # It was made of what the memory said before.
+        "vector": None,
+        "vector_by": None,
     }

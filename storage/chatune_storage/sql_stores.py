@@ -34,6 +34,7 @@ from chatune_storage.reader import Reader
 from chatune_storage.retention import SqlRetention
 from chatune_storage.stores import Stores
 from chatune_storage.training_runs import SqlTrainingRuns
+from chatune_storage.vectors import SqlVectors
 from chatune_storage.writer import Writer
 
 _KEYS_REMEMBERED = 4096
@@ -109,6 +110,7 @@ def _stores(
         retention=SqlRetention(database, now),
         key_values=SqlKeyValues(database, writer, master),
         memories=SqlMemories(database, reader, keyring, chain, now),
+        vectors=SqlVectors(database, keyring),
         notes=SqlNotes(database, writer, keyring),
         links=SqlLinks(database, writer, keyring, now),
         cases=SqlCases(database, keyring),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from chatune_core.learning.ports import Evidence, LoraRegistry
 from chatune_core.learning.runs import TrainingRuns
 from chatune_core.leases import Leases
-from chatune_core.memory.ports import Links, Memories, Notes
+from chatune_core.memory.ports import Links, Memories, Notes, Vectors
 from chatune_core.ports import (
     AuditLog,
     Cases,
@@ -36,6 +36,7 @@ class Stores:
     key_values: KeyValues
     cases: Cases
     memories: Memories
+    vectors: Vectors
     notes: Notes
     links: Links
     leases: Leases

@@ -279,7 +279,7 @@ moderation_cases = Table(
     sqlite_autoincrement=True,
 )
 
-# Unencrypted are ids, times and flags; what a memory says is in `said`.
+# Unencrypted are ids, times, flags and which model made `vector`; what a memory says is in `said`.
 memories = Table(
     "memories",
     metadata,
@@ -295,6 +295,8 @@ memories = Table(
     Column("superseded_by", Text),
     Column("private", Boolean, nullable=False),
     Column("pinned", Boolean, nullable=False),
+    Column("vector", LargeBinary),
+    Column("vector_by", Text),
     Index("memories_person", "person_id", "id"),
     Index("memories_source", "source"),
     Index("memories_place", "place"),

@@ -3,7 +3,7 @@
 from chatune_core.learning.ports import Evidence
 from chatune_core.learning.runs import TrainingRuns
 from chatune_core.leases import Leases
-from chatune_core.memory.ports import Links, Memories, Notes
+from chatune_core.memory.ports import Links, Memories, Notes, Vectors
 from chatune_core.ports import (
     AuditLog,
     Cases,
@@ -37,7 +37,7 @@ from chatune_storage.memory.logs import MemoryAuditLog, MemoryConsents
 from chatune_storage.memory.privacy import MemoryPersonalData, MemoryRetention
 from chatune_storage.memory.queues import MemoryInbox, MemoryOutbox
 from chatune_storage.memory.records import MemoryHistory
-from chatune_storage.memory.remembered import MemoryMemories, MemoryNotes
+from chatune_storage.memory.remembered import MemoryMemories, MemoryNotes, MemoryVectors
 from chatune_storage.memory.schedule import MemoryJobs, MemoryLeases, MemoryTrainingRuns
 from chatune_storage.memory.values import MemoryKeyValues
 from chatune_storage.notes import SqlNotes
@@ -45,6 +45,7 @@ from chatune_storage.outbox import SqlOutbox
 from chatune_storage.personal_data import SqlPersonalData
 from chatune_storage.retention import SqlRetention
 from chatune_storage.training_runs import SqlTrainingRuns
+from chatune_storage.vectors import SqlVectors
 
 
 def test_every_port_is_there_twice() -> None:
@@ -59,6 +60,7 @@ def test_every_port_is_there_twice() -> None:
     values: list[type[KeyValues]] = [SqlKeyValues, MemoryKeyValues]
     cases: list[type[Cases]] = [SqlCases, MemoryCases]
     memories: list[type[Memories]] = [SqlMemories, MemoryMemories]
+    vectors: list[type[Vectors]] = [SqlVectors, MemoryVectors]
     notes: list[type[Notes]] = [SqlNotes, MemoryNotes]
     evidence: list[type[Evidence]] = [SqlEvidence, MemoryEvidence]
     links: list[type[Links]] = [SqlLinks, MemoryLinks]
@@ -67,7 +69,7 @@ def test_every_port_is_there_twice() -> None:
     runs: list[type[TrainingRuns]] = [SqlTrainingRuns, MemoryTrainingRuns]
     ports = (
         inboxes, ledgers, outboxes, histories, consents, audits, personal, retention, values, cases,
-        memories, links, notes, evidence, leases, jobs, runs,
+        memories, vectors, links, notes, evidence, leases, jobs, runs,
     )  # fmt: skip
 
     assert all(len(implementations) == 2 for implementations in ports)

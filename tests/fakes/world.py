@@ -97,7 +97,7 @@ def make_world(
     model = model or ScriptedGenerator()
     stores = wrap(stores or memory_stores(clock, timedelta(seconds=60)))
     places = Places(allowed, lambda place: place.startswith("test:private"))
-    recalling = Recalling(stores.memories, SearchFinder(lambda: None))
+    recalling = Recalling(stores.memories, SearchFinder(lambda: None, stores.vectors))
     tokens = map("memory{}".format, itertools.count(1))
     codes = itertools.count(1)
     memory = PersonalMemory(

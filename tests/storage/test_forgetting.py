@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import LargeBinary
 
+from chatune_core.memory.ports import TextVector
 from chatune_core.messages import ConversationId, UserId
 from chatune_core.outcomes import AnswerCorrected, AnswerRated, MemoryLearned
 from chatune_storage.rekeying import RESEALED
@@ -38,6 +39,12 @@ async def live(stores: Stores) -> None:
             AnswerCorrected(generated(key).event, USER, marker, AT),
             MemoryLearned(learned),
         )
+        made = {learned.id: TextVector(marker, vector_of(marker))}
+        await stores.vectors.keep(USER, "encoder", made)
+
+
+def vector_of(marker: str) -> bytes:
+    return marker.encode() * 30
 
 
 def on_disk(file: Path) -> bytes:
@@ -66,14 +73,14 @@ async def test_one_forgotten_memory_leaves_no_byte(open_file: Open, file: Path) 
         await live(stores)
         [mine] = [one for one in await stores.memories.of(USER) if one.text == MARKERS[7]]
         with closing(sqlite3.connect(file)) as database:
-            [(cipher,)] = database.execute(
-                "SELECT said FROM memories WHERE memory = ?", (mine.id,)
+            [ciphers] = database.execute(
+                "SELECT said, vector FROM memories WHERE memory = ?", (mine.id,)
             ).fetchall()
 
         await stores.memories.forget(USER, [mine.id])
 
         left = on_disk(file)
-        assert cipher[12:] not in left
+        assert [cipher for cipher in ciphers if cipher[12:] in left] == []
         assert mine.id.encode() + b"\x00" not in left
         assert len(await stores.memories.of(USER)) == len(MARKERS) - 1
 
@@ -81,12 +88,12 @@ async def test_one_forgotten_memory_leaves_no_byte(open_file: Open, file: Path) 
 async def test_forgetting_all_leaves_no_byte_of_texts_nor_of_the_key(
     open_file: Open, file: Path
 ) -> None:
-    columns = ("memories.said", "turns.text", "generations.prompt", "generations.completion",
+    columns = ("memories.said", "memories.vector", "turns.text", "generations.prompt", "generations.completion",
                "ratings.reason", "corrections.text", "people.wrapped_key")  # fmt: skip
     async with open_file() as stores:
         await live(stores)
         hers = sealed(file, *columns)
-        assert len(hers) == 7 * len(MARKERS) + 1
+        assert len(hers) == 8 * len(MARKERS) + 1
 
         await stores.memories.forget(USER)
 
@@ -109,7 +116,8 @@ async def test_work_that_waits_is_readable_with_the_new_key(open_file: Open) -> 
 
 def test_everything_encrypted_for_a_person_is_forgotten_or_sealed_again() -> None:
     forgotten = {"turns.text", "generations.prompt", "generations.completion", "ratings.reason",
-                 "corrections.text", "memories.said", "memory_notes.said"}  # fmt: skip
+                 "corrections.text", "memories.said", "memories.vector",
+                 "memory_notes.said"}  # fmt: skip
     hashes = {"inbox.key_hash", "link_codes.code_hash"}
 
     encrypted = {

@@ -13,6 +13,17 @@ arXiv:1702.01417, their first step; half of it, since a person with few texts ha
 """
 
 
+def packed(vector: Vector) -> bytes:
+    """Return a vector as bytes to keep: half precision, two bytes a number, little-endian."""
+    return vector.astype("<f2").tobytes()
+
+
+def unpacked(numbers: bytes) -> Vector:
+    """Return the unit vector that `packed` wrote, up to the rounding."""
+    vector = np.frombuffer(numbers, "<f2").astype(np.float32)
+    return vector / np.float32(max(float(np.linalg.norm(vector)), 1e-6))
+
+
 class VectorIndex:
     """Unit vectors in the order they were added, some still unknown."""
 

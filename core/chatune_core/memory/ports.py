@@ -1,6 +1,6 @@
 """What memory needs from storage, and the walk of a message from memory; see `chatune_core.ports` for the rules."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
@@ -63,6 +63,34 @@ class Memories(Protocol):
         `memories` everything goes that the person and the bot said to each other, and the key that
         it was encrypted with; consents and preferences stay. On return nothing of it is in the
         files of an SQLite database. Memories of others are never touched. It may be repeated.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TextVector:
+    """What a model made of the text of a memory; as private as the text, for it can be guessed from it."""
+
+    text: str
+    numbers: bytes
+
+
+class Vectors(Protocol):
+    """Vectors of what is remembered, so that a text is encoded once. They go with their memories."""
+
+    async def kept(self, user: UserId, encoder: str) -> Mapping[MemoryId, bytes]:
+        """Return the vectors that `encoder` made of what is remembered of `user`, as they were kept.
+
+        Those of an earlier text of an edited memory are not among them.
+        """
+        ...
+
+    async def keep(
+        self, user: UserId, encoder: str, vectors: Mapping[MemoryId, TextVector]
+    ) -> None:
+        """Keep what `encoder` made of memories of `user`, in place of what another encoder made.
+
+        A vector is dropped if its memory is gone, says something else by now, or is being changed.
         """
         ...
 

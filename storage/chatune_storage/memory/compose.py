@@ -14,7 +14,7 @@ from chatune_storage.memory.loras import LoraRecords, MemoryLoraRegistry
 from chatune_storage.memory.privacy import MemoryPersonalData, MemoryRetention
 from chatune_storage.memory.queues import MemoryInbox, MemoryOutbox
 from chatune_storage.memory.records import MemoryHistory, Records
-from chatune_storage.memory.remembered import MemoryMemories, MemoryNotes, Remembered
+from chatune_storage.memory.remembered import MemoryMemories, MemoryNotes, MemoryVectors, Remembered
 from chatune_storage.memory.schedule import MemoryJobs, MemoryLeases, MemoryTrainingRuns
 from chatune_storage.memory.values import MemoryKeyValues
 from chatune_storage.stores import Stores
@@ -52,6 +52,7 @@ def memory_stores(now: Callable[[], datetime], lease_for: timedelta) -> Stores:
         key_values=values,
         cases=records.cases,
         memories=MemoryMemories(remembered, records, consents, links, loras, now),
+        vectors=MemoryVectors(remembered),
         notes=MemoryNotes(remembered),
         links=links,
         leases=leases,

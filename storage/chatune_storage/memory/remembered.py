@@ -1,7 +1,7 @@
 """What is remembered of people, in memory."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
@@ -9,7 +9,7 @@ from typing import assert_never
 from chatune_core.memory.chains import unlearned, with_earlier
 from chatune_core.memory.notes import Note
 from chatune_core.memory.places import MemoryPreferences
-from chatune_core.memory.ports import MemoryStanding
+from chatune_core.memory.ports import MemoryStanding, TextVector
 from chatune_core.memory.values import Memory, MemoryId
 from chatune_core.messages import EventKey, UserId
 from chatune_core.outcomes import (
@@ -35,6 +35,7 @@ class Remembered:
     def __init__(self, links: MemoryLinks) -> None:
         self._links = links
         self.memories: list[Memory] = []
+        self.vectors: dict[MemoryId, tuple[str, TextVector]] = {}
         self.preferences: dict[UserId, MemoryPreferences] = {}
         self.notes: dict[EventKey, Note] = {}
         self.revisions: Counter[UserId] = Counter()
@@ -87,6 +88,8 @@ class Remembered:
         """Put `what` returns in the place of each memory; return how many had nothing."""
         before = len(self.memories)
         self.memories = [kept for memory in self.memories if (kept := what(memory)) is not None]
+        texts = {memory.id: memory.text for memory in self.memories}
+        drop(self.vectors, lambda memory, made: texts.get(memory) != made[1].text)
         return before - len(self.memories)
 
     def forget(self, doomed: Collection[MemoryId]) -> int:
@@ -179,6 +182,28 @@ class MemoryMemories:
             if not doomed.isdisjoint(item.memories):
                 left = tuple(memory for memory in item.memories if memory not in doomed)
                 made[key] = replace(item, memories=left)
+
+
+class MemoryVectors:
+    """See Vectors. Nothing outlives the process."""
+
+    def __init__(self, remembered: Remembered) -> None:
+        self._remembered = remembered
+
+    async def kept(self, user: UserId, encoder: str) -> Mapping[MemoryId, bytes]:
+        """See Vectors.kept."""
+        kept = self._remembered.vectors
+        theirs = [memory.id for memory in self._remembered.of(user) if memory.id in kept]
+        return {key: kept[key][1].numbers for key in theirs if kept[key][0] == encoder}
+
+    async def keep(
+        self, user: UserId, encoder: str, vectors: Mapping[MemoryId, TextVector]
+    ) -> None:
+        """See Vectors.keep."""
+        for memory in self._remembered.of(user):
+            made = vectors.get(memory.id)
+            if made is not None and made.text == memory.text:
+                self._remembered.vectors[memory.id] = (encoder, made)
 
 
 class MemoryNotes:
