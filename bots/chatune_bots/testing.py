@@ -78,6 +78,7 @@ async def running(
         now=utc_now,
         parts=memory.parts,
         memory=memory.memory,
+        consents=stores.consents,
     )
     async with anyio.create_task_group() as tasks:
         await tasks.start(runtime.run)
@@ -88,27 +89,36 @@ async def running(
 
 @asynccontextmanager
 async def on_discord(
-    bot: Bot, server: DiscordServer, model: Generator | None = None
+    bot: Bot,
+    server: DiscordServer,
+    model: Generator | None = None,
+    settings: CoreSettings | None = None,
 ) -> AsyncGenerator[Runtime, None]:
     """Run `bot` on `server` over stores in memory; `model` is a parrot unless given."""
-    settings = DiscordSettings(
+    wire = DiscordSettings(
         server.settings.token, api_url=server.api_base, gateway_url=server.gateway_url
     )
     stores = memory_stores(utc_now, LEASE)
-    platform = DiscordPlatform(settings, stores.key_values, utc_now)
-    async with running(bot, platform, stores, {"model": model or Parrot()}) as runtime:
+    platform = DiscordPlatform(wire, stores.key_values, utc_now)
+    models = {"model": model or Parrot()}
+    async with running(bot, platform, stores, models, settings) as runtime:
         yield runtime
 
 
 @asynccontextmanager
 async def on_slack(
-    bot: Bot, server: SlackServer, team: Team, model: Generator | None = None
+    bot: Bot,
+    server: SlackServer,
+    team: Team,
+    model: Generator | None = None,
+    settings: CoreSettings | None = None,
 ) -> AsyncGenerator[Runtime, None]:
     """Run `bot` in the workspace `team` of `server`, over Socket Mode and stores in memory."""
-    settings = SlackSettings(
+    wire = SlackSettings(
         app_token=server.app.app_token, bot_token=team.bot_token, api_base=server.api_base
     )
     stores = memory_stores(utc_now, LEASE)
-    platform = SlackPlatform(settings, stores.key_values, utc_now)
-    async with running(bot, platform, stores, {"model": model or Parrot()}) as runtime:
+    platform = SlackPlatform(wire, stores.key_values, utc_now)
+    models = {"model": model or Parrot()}
+    async with running(bot, platform, stores, models, settings) as runtime:
         yield runtime
