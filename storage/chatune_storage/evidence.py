@@ -1,7 +1,8 @@
 """What people think of answers, for training, from a database."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -17,6 +18,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    union,
     union_all,
 )
 
@@ -45,7 +47,6 @@ _one, _other = generations.alias("one"), generations.alias("other")
 _TEXTS = (
     "event", "conversation", "person_id", "at", "model", "lora", "question", "prompt", "completion",
 )  # fmt: skip
-Keys = Mapping[int, PersonKey]
 
 
 class SqlEvidence:
@@ -71,80 +72,76 @@ class _Reading:
         self._connection, self._keyring, self._permitted = connection, keyring, permitted
 
     def gathered(self) -> Gathered:
-        votes, corrected = self._votes(), self._corrections()
-        preferences = self._preferences()
+        judged = self._connection.execute(_judged_events()).scalars().all()
+        answers = {each.answer: each for some in _chunks(judged) for each in self._answers(some)}
+        votes = defaultdict[EventKey, list[AnswerRated]](list)
+        corrected = defaultdict[EventKey, list[AnswerCorrected]](list)
+        preferences: list[AnswerPreferred] = []
+        for some in _chunks(answers):
+            for vote in self._votes(some):
+                votes[vote.answers].append(vote)
+            for correction in self._corrections(some):
+                corrected[correction.answers].append(correction)
+            preferences += [each for each in self._preferences(some) if each.rejected in answers]
         wanted = {*votes, *corrected}
         wanted |= {key for each in preferences for key in (each.chosen, each.rejected)}
-        answers = {each.answer: each for each in self._answers(wanted, votes, corrected)}
-        # Somebody may have withdrawn since the judgements were read.
-        standing = [each for each in preferences if {each.chosen, each.rejected} <= answers.keys()]
-        found = sorted(answers.values(), key=lambda each: (each.at, each.answer))
-        return Gathered(found, standing, self._withheld(), self._same_person(found, standing))
-
-    def _votes(self) -> Mapping[EventKey, list[AnswerRated]]:
-        # The reason is not read.
-        columns = (ratings.c.answers, ratings.c.person_id, ratings.c.score, ratings.c.at)
-        votes = defaultdict[EventKey, list[AnswerRated]](list)
-        for row, key in self._said(select(*columns), ratings.c.answers, ratings.c.person_id):
-            answer = EventKey(row.answers)
-            votes[answer].append(AnswerRated(answer, key.user, row.score, moment(row.at)))
-        return votes
-
-    def _corrections(self) -> Mapping[EventKey, list[AnswerCorrected]]:
-        said = defaultdict[EventKey, list[AnswerCorrected]](list)
-        all_ = select(corrections)
-        for row, key in self._said(all_, corrections.c.answers, corrections.c.person_id):
-            answer, text = EventKey(row.answers), key.open(CORRECTION, row.answers, row.text)
-            said[answer].append(AnswerCorrected(answer, key.user, text, moment(row.at)))
-        return said
-
-    def _preferences(self) -> Sequence[AnswerPreferred]:
-        table = preferred_answers.c
-        both = and_(_other.c.event == table.rejected, self._permitted.usable(_other))
-        wanted = select(preferred_answers).join(_other, both)
-        return [
-            AnswerPreferred(
-                EventKey(row.chosen), EventKey(row.rejected), key.user, row.how, moment(row.at)
-            )
-            for row, key in self._said(wanted, table.chosen, table.person_id)
+        found = [
+            replace(answers[key], votes=tuple(votes[key]), corrections=tuple(corrected[key]))
+            for key in wanted
         ]
+        found.sort(key=lambda each: (each.at, each.answer))
+        preferences.sort(key=lambda each: (each.at, each.user))
+        return Gathered(found, preferences, self._withheld(), self._same_person(found, preferences))
+
+    def _answers(self, some: Sequence[str]) -> Iterator[JudgedAnswer]:
+        query = select(*(_one.c[name] for name in _TEXTS)).where(self._permitted.usable(_one))
+        rows = self._connection.execute(query.where(_one.c.event.in_(some))).all()
+        others = self._others(some)
+        persons = {row.person_id for row in rows}.union(*others.values())
+        keys = self._keyring.of_rows(self._connection, persons)
+        for row in rows:
+            people = {row.person_id, *others[row.event]}
+            # A person may have been erased since the rows were read.
+            if people <= keys.keys():
+                yield _answer(row, keys, people)
+
+    def _votes(self, some: Sequence[str]) -> Iterator[AnswerRated]:
+        table = ratings.c
+        # The reason is not read.
+        wanted = select(table.answers, table.person_id, table.score, table.at)
+        for row, key in self._said(wanted, table.answers, table.person_id, some):
+            yield AnswerRated(EventKey(row.answers), key.user, row.score, moment(row.at))
+
+    def _corrections(self, some: Sequence[str]) -> Iterator[AnswerCorrected]:
+        table = corrections.c
+        for row, key in self._said(select(corrections), table.answers, table.person_id, some):
+            text = key.open(CORRECTION, row.answers, row.text)
+            yield AnswerCorrected(EventKey(row.answers), key.user, text, moment(row.at))
+
+    def _preferences(self, some: Sequence[str]) -> Iterator[AnswerPreferred]:
+        table = preferred_answers.c
+        for row, key in self._said(select(preferred_answers), table.chosen, table.person_id, some):
+            answers = EventKey(row.chosen), EventKey(row.rejected)
+            yield AnswerPreferred(*answers, key.user, row.how, moment(row.at))
 
     def _said(
-        self, wanted: Select[Any], answer: ColumnElement[Any], person: ColumnElement[Any]
+        self,
+        wanted: Select[Any],
+        answer: ColumnElement[Any],
+        person: ColumnElement[Any],
+        some: Sequence[str],
     ) -> Iterator[tuple[Row[Any], PersonKey]]:
-        """Yield what may be read of `wanted`, oldest first, each with its person's key."""
+        """Yield what may be read of `wanted` about `some` answers, oldest first, with its person's key."""
         may = self._permitted
-        usable = and_(_one.c.event == answer, may.usable(_one))
-        query = wanted.join(_one, usable).where(may.agrees(person), may.allows(person))
+        query = wanted.where(answer.in_(some), may.agrees(person), may.allows(person))
         rows = self._connection.execute(query).all()
         keys = self._keyring.of_rows(self._connection, {row.person_id for row in rows})
-        # A person may have been erased since the rows were read.
         known = [(row, keys[row.person_id]) for row in rows if row.person_id in keys]
         yield from sorted(known, key=lambda each: (each[0].at, each[1].user))
 
-    def _answers(
-        self,
-        wanted: set[EventKey],
-        votes: Mapping[EventKey, list[AnswerRated]],
-        corrected: Mapping[EventKey, list[AnswerCorrected]],
-    ) -> Iterator[JudgedAnswer]:
-        query = select(*(_one.c[name] for name in _TEXTS)).where(self._permitted.usable(_one))
-        events = sorted(wanted)
-        for start in range(0, len(events), _CHUNK):
-            chunk = events[start : start + _CHUNK]
-            rows = self._connection.execute(query.where(_one.c.event.in_(chunk))).all()
-            others = self._others(chunk)
-            persons = {row.person_id for row in rows}.union(*others.values())
-            keys = self._keyring.of_rows(self._connection, persons)
-            for row in rows:
-                people = {row.person_id, *others[row.event]}
-                if people <= keys.keys():
-                    given = (votes.get(row.event, ()), corrected.get(row.event, ()))
-                    yield _answer(row, keys, people, *given)
-
-    def _others(self, events: Sequence[str]) -> Mapping[str, set[int]]:
+    def _others(self, some: Sequence[str]) -> Mapping[str, set[int]]:
         others = defaultdict[str, set[int]](set)
-        query = select(heard.c.event, heard.c.person_id).where(heard.c.event.in_(events))
+        query = select(heard.c.event, heard.c.person_id).where(heard.c.event.in_(some))
         for event, person in self._connection.execute(query):
             others[event].add(person)
         return others
@@ -194,13 +191,7 @@ class _Reading:
         return {user: min(circle) for circle in several for user in circle}
 
 
-def _answer(
-    row: Row[Any],
-    keys: Keys,
-    people: set[int],
-    votes: Sequence[AnswerRated],
-    corrected: Sequence[AnswerCorrected],
-) -> JudgedAnswer:
+def _answer(row: Row[Any], keys: Mapping[int, PersonKey], people: set[int]) -> JudgedAnswer:
     key, event = keys[row.person_id], EventKey(row.event)
     return JudgedAnswer(
         answer=event,
@@ -213,8 +204,21 @@ def _answer(
         lora=row.lora,
         prompt=prompt_from(key.open(PROMPT, event, row.prompt)),
         completion=key.open(COMPLETION, event, row.completion),
-        votes=tuple(votes),
-        corrections=tuple(corrected),
+    )
+
+
+def _chunks(events: Iterable[str]) -> Iterator[Sequence[str]]:
+    """Yield the events in parts: what a planner takes for few rows must not be many."""
+    in_order = sorted(events)
+    return (in_order[at : at + _CHUNK] for at in range(0, len(in_order), _CHUNK))
+
+
+def _judged_events() -> Any:  # noqa: ANN401 - a union has no type that says more
+    return union(
+        select(ratings.c.answers),
+        select(corrections.c.answers),
+        select(preferred_answers.c.chosen),
+        select(preferred_answers.c.rejected),
     )
 
 
