@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chatune_core.learning.gate import Interval
+from chatune_core.learning.measured import Interval
 from chatune_core.learning.rows import Pair, Row, Thumb
 from chatune_core.messages import UserId
 
@@ -75,22 +75,16 @@ def accuracy(
 
     Pairs and thumbs count by how many votes of them can be compared.
     """
-    import numpy as np
-
-    judges = sorted({pair.judge for pair in pairs} | {thumb.judge for thumb in thumbs})
     unmeasured = any(not math.isfinite(pair.before + pair.after) for pair in pairs)
     unmeasured |= any(not math.isfinite(thumb.raised) for thumb in thumbs)
-    tables = _Tables.of(judges, pairs, thumbs)
+    goods = sum(thumb.good for thumb in thumbs)
+    tables = Tables.of(pairs, thumbs if 0 < goods < len(thumbs) else ())
     if unmeasured or not tables.weight:
         nan = math.nan
         return Accuracy(nan, nan, Interval(nan, nan, nan, confidence))
-    everyone = np.ones((1, len(judges)))
-    before, after = (float(values[0]) for values in tables.accuracies(everyone))
-    drawn = np.random.default_rng(seed).multinomial(
-        len(judges), np.full(len(judges), 1 / len(judges)), size=DRAWS
-    )
-    was, now = tables.accuracies(drawn.astype(np.float64))
-    reach = _reach(float(np.std(now - was, ddof=1)), len(judges), confidence)
+    before, after = (float(values[0]) for values in tables.accuracies(tables.everyone))
+    was, now = tables.accuracies(tables.drawn(DRAWS, seed))
+    reach = _reach(float((now - was).std(ddof=1)), tables.judges, confidence)
     gain = after - before
     return Accuracy(before, after, Interval(gain, gain - reach, gain + reach, confidence))
 
@@ -108,7 +102,7 @@ def _reach(error: float, judges: int, confidence: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tables:
+class Tables:
     """What each judge adds, so that a draw of judges is a few products. J judges.
 
     pairs: (3, J), how many, how many of them right before and after. goods, bads: (J,).
@@ -121,11 +115,11 @@ class _Tables:
     wins: Numbers
 
     @staticmethod
-    def of(
-        judges: Sequence[UserId], pairs: Sequence[ScoredPair], thumbs: Sequence[ScoredThumb]
-    ) -> _Tables:
+    def of(pairs: Sequence[ScoredPair], thumbs: Sequence[ScoredThumb]) -> Tables:
+        """Return the tables of these votes."""
         import numpy as np
 
+        judges = sorted({pair.judge for pair in pairs} | {thumb.judge for thumb in thumbs})
         place = {judge: index for index, judge in enumerate(judges)}
         counts = np.zeros((3, len(judges)))
         for pair in pairs:
@@ -145,7 +139,27 @@ class _Tables:
             bad = np.sort(np.array(values))
             above = np.searchsorted(bad, good, "left") + np.searchsorted(bad, good, "right")
             wins[:, index] = np.bincount(owners, above / 2, len(judges))
-        return _Tables(counts, goods, bads, wins)
+        return Tables(counts, goods, bads, wins)
+
+    @property
+    def judges(self) -> int:
+        """Return J."""
+        return len(self.goods)
+
+    @property
+    def everyone(self) -> Numbers:
+        """Return the draw in which everybody is once, shape (1, J)."""
+        import numpy as np
+
+        return np.ones((1, self.judges))
+
+    def drawn(self, draws: int, seed: int) -> Numbers:
+        """Return how often each judge is drawn in so many draws of J, shape (D, J)."""
+        import numpy as np
+
+        shares = np.full(self.judges, 1 / self.judges)
+        drawn = np.random.default_rng(seed).multinomial(self.judges, shares, size=draws)
+        return drawn.astype(np.float64)
 
     @property
     def weight(self) -> float:

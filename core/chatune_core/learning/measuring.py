@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 
 from chatune_core.generation.requests import ChatMessage
 from chatune_core.learning.bootstrap import (
@@ -19,16 +19,9 @@ from chatune_core.learning.bootstrap import (
     comparable,
 )
 from chatune_core.learning.exposure import Canary, Exposed, exposed, secrets_in
-from chatune_core.learning.gate import (
-    Behaviour,
-    Example,
-    GateReport,
-    GateSettings,
-    Measured,
-    judged,
-    not_yet,
-    too_few,
-)
+from chatune_core.learning.gate import GateReport, judged, not_yet, too_few
+from chatune_core.learning.limits import GateSettings
+from chatune_core.learning.measured import Behaviour, Example, Measured
 from chatune_core.learning.precision import training_device, training_dtype
 from chatune_core.learning.probes import OPINIONS, PROMPTS, loops, refuses
 from chatune_core.learning.recipe import Recipe
@@ -37,6 +30,8 @@ from chatune_core.learning.scoring import Contest, Tokens
 
 Moderated = Callable[[str], bool]
 """Whether moderation would act on an answer."""
+Scorer = Callable[[Sequence[ChatMessage], str], float]
+"""How good an answer to a prompt is."""
 Progress = Callable[[str, float], None]
 """Told a stage in plain words and how much of the whole is done, from 0 to 1."""
 
@@ -68,6 +63,7 @@ def examined(
     *,
     thoroughness: Thoroughness = Thoroughness(),
     moderated: Moderated | None = None,
+    scorer: Scorer | None = None,
     canaries: Sequence[Canary] = (),
     progress: Progress = lambda stage, done: None,
 ) -> GateReport:
@@ -77,6 +73,7 @@ def examined(
         dataset: its held-out rows are what people think; its training rows are searched for
             secrets, which go with `canaries`.
         moderated: judges the answers to the probes; without it that is not measured.
+        scorer: judges answers of both to held-out prompts; without it nothing wins.
 
     Raises:
         ConfigurationError: the model cannot be loaded.
@@ -89,7 +86,7 @@ def examined(
     device = training_device()
     contest = Contest(base, lora, device, training_dtype(Recipe(), device))
     secrets = [*canaries, *secrets_in(dataset.train, thoroughness.secrets)]
-    measured = _Measuring(contest, thoroughness, moderated, progress)
+    measured = _Measuring(contest, thoroughness, moderated, scorer, progress)
     return judged(measured.of(dataset.holdout, secrets, settings.confidence), settings)
 
 
@@ -99,10 +96,11 @@ class _Measuring:
         contest: Contest,
         thoroughness: Thoroughness,
         moderated: Moderated | None,
+        scorer: Scorer | None,
         progress: Progress,
     ) -> None:
         self._contest, self._how = contest, thoroughness
-        self._moderated, self._progress = moderated, progress
+        self._moderated, self._scorer, self._progress = moderated, scorer, progress
 
     def of(self, holdout: Sequence[Row], secrets: Sequence[Canary], confidence: float) -> Measured:
         self._progress("scoring held-out votes", 0.1)
@@ -125,7 +123,8 @@ class _Measuring:
             ranked.gain,
             self._behaviour(ranked.before, perplexities[0], before, agreeing[0], _was(found)),
             self._behaviour(ranked.after, perplexities[1], after, agreeing[1], _now(found)),
-            examples=tuple(map(Example, prompts, before, after)),
+            self._win_rate(holdout),
+            tuple(map(Example, prompts, before, after)),
         )
 
     def _accuracy(self, rows: Sequence[Row], confidence: float) -> Accuracy:
@@ -169,6 +168,27 @@ class _Measuring:
     def _answers(self, prompts: Sequence[str], candidate: bool) -> list[str]:
         asked = [_asked(prompt) for prompt in prompts]
         return self._contest.answers(asked, self._how.tokens, candidate=candidate)
+
+    def _win_rate(self, holdout: Sequence[Row]) -> float | None:
+        """Return the share of held-out prompts that the candidate answers better; a tie is half."""
+        if self._scorer is None:
+            return None
+        prompts = list(dict.fromkeys(row.prompt for row in holdout))[: self._how.prompts]
+        was, now = (
+            [
+                self._scorer(prompt, answer)
+                for prompt, answer in zip(
+                    prompts,
+                    self._contest.answers(prompts, self._how.tokens, candidate=candidate),
+                    strict=True,
+                )
+            ]
+            for candidate in (False, True)
+        )
+        if not all(map(math.isfinite, [*was, *now])):
+            return math.nan
+        won = [(new > old) + (new == old) / 2 for old, new in zip(was, now, strict=True)]
+        return fmean(won)
 
     def _agreeing(self, candidate: bool) -> float:
         """Return the share of opinions with which the model would rather agree."""

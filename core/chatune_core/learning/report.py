@@ -5,7 +5,8 @@ Everything that a model said is text of a stranger: it stands there as entities 
 
 from collections.abc import Mapping
 
-from chatune_core.learning.gate import Check, Decision, GateReport
+from chatune_core.learning.gate import Decision, GateReport
+from chatune_core.learning.limits import Check
 
 VERDICTS: Mapping[Decision, str] = {
     Decision.PASSED: "Passed: it keeps to every limit",

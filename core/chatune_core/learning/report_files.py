@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from chatune_core.learning.curves import Curve
-from chatune_core.learning.gate import Check, Decision, Example, GateReport, Interval
+from chatune_core.learning.gate import Decision, GateReport
+from chatune_core.learning.limits import Check
+from chatune_core.learning.measured import Example, Interval
 from chatune_core.learning.report import as_markdown
 from chatune_core.learning.report_html import as_html
 

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from html import escape
 
 from chatune_core.learning.curves import Curve, curves_svg
-from chatune_core.learning.gate import Check, Decision, Example, GateReport, Interval
+from chatune_core.learning.gate import Decision, GateReport
+from chatune_core.learning.limits import Check
+from chatune_core.learning.measured import Example, Interval
 from chatune_core.learning.report import VERDICTS, WRITTEN_BY_US
 
 # A page that could run nothing, were anything in it to slip through.

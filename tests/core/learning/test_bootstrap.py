@@ -17,7 +17,7 @@ from chatune_core.learning.bootstrap import (
     comparable,
     student_t,
 )
-from chatune_core.learning.gate import GateSettings
+from chatune_core.learning.limits import GateSettings
 from chatune_core.learning.rows import Origin, Pair, RowId, Thumb
 from chatune_core.messages import EventKey, UserId
 
@@ -112,6 +112,13 @@ def test_pairs_and_thumbs_count_by_how_many_can_be_compared() -> None:
     found = accuracy(pairs, thumbs, CONFIDENCE, 0)
 
     assert (found.before, found.after) == (0.75, 0.5)  # 2 pairs, and 2 thumbs that rank right
+
+
+def test_people_who_say_nothing_that_can_be_compared_make_nothing_more_certain() -> None:
+    pairs = [ScoredPair(UserId(f"test:{index % 3}"), 1 - index % 4, 1.0) for index in range(30)]
+    all_good = [ScoredThumb(UserId(f"test:other {index}"), True, 1.0) for index in range(50)]
+
+    assert accuracy(pairs, all_good, CONFIDENCE, 0) == accuracy(pairs, [], CONFIDENCE, 0)
 
 
 def test_with_one_person_alone_nothing_is_certain() -> None:

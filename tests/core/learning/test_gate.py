@@ -7,16 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatune_core.learning.gate import (
-    Behaviour,
-    Decision,
-    GateSettings,
-    Interval,
-    Measured,
-    judged,
-    not_yet,
-    too_few,
-)
+from chatune_core.learning.gate import Decision, judged, not_yet, too_few
+from chatune_core.learning.limits import GateSettings
+from chatune_core.learning.measured import Behaviour, Interval, Measured
 
 SETTINGS = GateSettings()
 BEFORE = Behaviour(

@@ -1,5 +1,7 @@
 """A LoRA is measured beside its base model, on tiny random models."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +11,8 @@ import torch
 
 from chatune_core.errors import GenerationFailed
 from chatune_core.generation.requests import ChatMessage
-from chatune_core.learning.gate import Decision, GateReport, GateSettings
+from chatune_core.learning.gate import Decision, GateReport
+from chatune_core.learning.limits import GateSettings
 from chatune_core.learning.measuring import Thoroughness, examined
 from chatune_core.learning.probes import PROMPTS
 from chatune_core.learning.rows import Dataset, Manifest, Origin, Pair, Row, RowId, Thumb
@@ -122,6 +125,28 @@ def test_what_moderation_would_act_on_is_counted_where_it_is_asked(base: Path, l
     )
 
     assert report.metrics["moderated_before"] == report.metrics["moderated_after"] == 1.0
+
+
+def test_where_a_scorer_is_given_the_answers_to_held_out_prompts_compete(
+    base: Path, lora: Path
+) -> None:
+    asked: list[tuple[Sequence[ChatMessage], str]] = []
+
+    def later_is_better(prompt: Sequence[ChatMessage], answer: str) -> float:
+        asked.append((prompt, answer))
+        return float(len(asked) // 4)
+
+    report = examined(base, lora, dataset(VOTES), FEW, thoroughness=QUICK, scorer=later_is_better)
+
+    assert len(asked) == 2 * QUICK.prompts
+    assert asked[0][0] == VOTES[0].prompt
+    # Scores of the base 0, 0, 0, of the candidate 1, 1, 1.
+    assert report.metrics["win_rate"] == 1.0
+    bad = examined(
+        base, lora, dataset(VOTES), FEW, thoroughness=QUICK, scorer=lambda prompt, text: math.nan
+    )
+    assert math.isnan(bad.metrics["win_rate"])
+    assert any("Its answers win" in reason for reason in bad.reasons)
 
 
 def test_a_lora_with_weights_that_are_no_numbers_is_refused(

@@ -10,17 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatune_core.learning.curves import Curve
-from chatune_core.learning.gate import (
-    Behaviour,
-    Decision,
-    Example,
-    GateReport,
-    GateSettings,
-    Interval,
-    Measured,
-    judged,
-    not_yet,
-)
+from chatune_core.learning.gate import Decision, GateReport, judged, not_yet
+from chatune_core.learning.limits import GateSettings
+from chatune_core.learning.measured import Behaviour, Example, Interval, Measured
 from chatune_core.learning.report import as_markdown, headline, markdown_text, summary
 from chatune_core.learning.report_files import MARKDOWN, PAGE, VALUES, read_report, write_report
 from chatune_core.learning.report_html import as_html

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from chatune_core.learning.gate import Decision, GateReport, GateSettings
+from chatune_core.learning.gate import Decision, GateReport
+from chatune_core.learning.limits import GateSettings
 from chatune_core.learning.measuring import Thoroughness, examined
 from chatune_core.learning.rows import Pair, Row
 from chatune_core.learning.trainer import train
