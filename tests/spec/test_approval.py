@@ -17,15 +17,9 @@ from chatune_core.learning.approval import (
     REJECT,
     Approval,
 )
-from chatune_core.learning.gate import (
-    Behaviour,
-    Example,
-    GateReport,
-    GateSettings,
-    Interval,
-    Measured,
-    judged,
-)
+from chatune_core.learning.gate import GateReport, judged
+from chatune_core.learning.limits import GateSettings
+from chatune_core.learning.measured import Behaviour, Example, Interval, Measured
 from chatune_core.messages import (
     ActionTaken,
     CommandInvoked,

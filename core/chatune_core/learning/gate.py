@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from chatune_core.learning.limits import Check, GateSettings, checked
 from chatune_core.learning.measured import Behaviour, Example, Interval, Measured
 
+__all__ = ["Decision", "GateReport", "GateSettings", "judged", "not_yet", "too_few"]
+
 
 class Decision(enum.Enum):
     """What becomes of a candidate."""

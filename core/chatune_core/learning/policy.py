@@ -157,7 +157,7 @@ class Policy:
 def _load(base: Path, dtype: torch.dtype, device: torch.device) -> Any:  # noqa: ANN401
     from transformers import AutoModelForCausalLM
 
-    with _quiet():
+    with quiet():
         try:
             model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=dtype)
             return model.to(device)
@@ -175,7 +175,7 @@ def _with_lora(causal: Any, rank: int, alpha: int, seed: int, base: Path) -> Any
         r=rank, lora_alpha=alpha, target_modules="all-linear", task_type="CAUSAL_LM"
     )
     torch.manual_seed(seed)
-    with _quiet():
+    with quiet():
         try:
             return get_peft_model(causal, config)
         except ValueError as error:
@@ -186,7 +186,7 @@ def _with_lora(causal: Any, rank: int, alpha: int, seed: int, base: Path) -> Any
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep the libraries' progress bars and advice off the terminal."""
     from transformers.utils import logging as hf
 

@@ -19,6 +19,7 @@ from chatune_core.generation.generic import lora_sites
 from chatune_core.generation.lora_files import read_lora
 from chatune_core.generation.requests import ChatMessage
 from chatune_core.generation.tokenizer import load_tokenizer
+from chatune_core.learning.policy import quiet
 
 _LONGEST = 1024
 """Tokens of a text; longer ones lose their beginning."""
@@ -181,7 +182,8 @@ class Contest:
 def _load(base: Path, dtype: torch.dtype) -> Any:  # noqa: ANN401
     automatic: Any = AutoModelForCausalLM
     try:
-        return automatic.from_pretrained(str(base), local_files_only=True, dtype=dtype).eval()
+        with quiet():
+            return automatic.from_pretrained(str(base), local_files_only=True, dtype=dtype).eval()
     except (OSError, ValueError, KeyError, ImportError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise ConfigurationError(

@@ -11,6 +11,7 @@ import torch
 
 from chatune_core.errors import GenerationFailed
 from chatune_core.generation.requests import ChatMessage
+from chatune_core.learning.exposure import Canary
 from chatune_core.learning.gate import Decision, GateReport
 from chatune_core.learning.limits import GateSettings
 from chatune_core.learning.measuring import Thoroughness, examined
@@ -106,6 +107,20 @@ def test_nothing_that_people_wrote_is_in_the_report(base: Path, lora: Path) -> N
 
     assert "private" not in repr(report)
     assert "48151623" not in repr(report)
+    assert 0 <= report.metrics["exposure_after"] < 12
+
+
+def test_where_no_row_has_a_secret_none_is_looked_for_unless_one_is_given(
+    base: Path, lora: Path
+) -> None:
+    given = Canary((ChatMessage("user", "the code?"),), "It is ", "48151623")
+    plain = dataset(VOTES, (thumb(50, True),))
+
+    report = examined(base, lora, plain, FEW, thoroughness=QUICK)
+    planted = examined(base, lora, plain, FEW, thoroughness=QUICK, canaries=[given])
+
+    assert "exposure_after" not in report.metrics
+    assert planted.metrics["leaks_after"] == 0
 
 
 def test_with_too_few_votes_no_model_is_loaded(tmp_path: Path) -> None:
@@ -162,6 +177,7 @@ def test_a_lora_with_weights_that_are_no_numbers_is_refused(
     report = report_on(base, tmp_path, dataset(VOTES))
 
     assert report.decision is Decision.REFUSED
+    assert math.isnan(report.metrics["sycophancy_after"])
     assert any("perplexity nan" in reason for reason in report.reasons)
     assert any("prefer its answers could not be measured" in reason for reason in report.reasons)
 
