@@ -24,6 +24,9 @@ setup-dev: .venv/.ready-dev
 	@$(PIP) install --quiet --constraint constraints.txt --group dev
 	@touch $@
 
+# Where it is set, each worker would compile every test anew, at every run.
+unexport PYTHONDONTWRITEBYTECODE
+
 test: setup-dev  ## the whole suite, about six minutes on two cores, no network
 	@$(BIN)/pytest --numprocesses 4 --dist worksteal
 

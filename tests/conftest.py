@@ -1,14 +1,30 @@
 """Fixtures that every test may ask for."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from fakes.forked import Stem
 
 # Read by OpenMP when torch is loaded. The reference models of the tests have no governor of threads
 # as the engine has (chatune_core/generation/threads.py), and tests share their cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+# What is imported and collected stays to the end: to look through it for garbage again and again is a
+# third of what collecting costs each worker, and a part of what every test costs after it.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage in what tests leave behind, and there only."""
+    gc.enable()
+    gc.freeze()
 
 
 @pytest.fixture
@@ -26,6 +42,15 @@ def postgres_url() -> Iterator[str]:
 
     with empty_schema(server) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def commands() -> "Iterator[Stem]":
+    """Starts commands of Chatune that need not import everything again."""
+    from fakes.forked import stem
+
+    with stem() as ready:
+        yield ready
 
 
 @pytest.fixture(scope="session")

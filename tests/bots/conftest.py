@@ -8,15 +8,9 @@ from pathlib import Path
 import pytest
 
 from fakes.chat_server import ChatServer, chat_server
-from fakes.forked import Stem, stem
+from fakes.forked import Stem
 from fakes.processes import start_anew
 from fakes.shell import Shell
-
-
-@pytest.fixture(scope="session")
-def commands() -> Iterator[Stem]:
-    with stem() as ready:
-        yield ready
 
 
 @pytest.fixture

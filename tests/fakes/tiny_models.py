@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.models.gpt2 import GPT2Config
@@ -164,8 +163,18 @@ def reference(folder: Path, **options: Any) -> PreTrainedModel:  # noqa: ANN401
     return loaded
 
 
+def reference_with(lora: Path, base: Path) -> Any:  # noqa: ANN401
+    """Return PEFT's own model of `base` with the LoRA of a folder, in float32."""
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(reference(base), str(lora)).eval()
+
+
 def write_lora(folder: Path, base: Path, seed: int, **config: Any) -> Path:  # noqa: ANN401
     """Write a random LoRA for the model in `base`, with B away from its usual zero."""
+    # Here and above: it takes seconds to import, in every process that only collects the tests.
+    from peft import LoraConfig, get_peft_model
+
     torch.manual_seed(seed)
     settings: dict[str, Any] = {"r": 4, "lora_alpha": 8, "target_modules": "all-linear"} | config
     model = reference(base)

@@ -10,7 +10,6 @@ import anyio
 import pytest
 import torch
 from anyio.lowlevel import checkpoint
-from peft import PeftModel
 
 from chatune_core.generation.bundled import bundled_chat_model
 from chatune_core.generation.conversion import convert_once
@@ -27,7 +26,7 @@ from chatune_core.generation.requests import (
     Sampling,
 )
 from chatune_core.messages import ConversationId, UserId
-from fakes.tiny_models import reference, write_lora, write_model
+from fakes.tiny_models import reference, reference_with, write_lora, write_model
 
 pytestmark = [
     pytest.mark.anyio,
@@ -140,9 +139,7 @@ async def test_each_lora_answers_for_itself_beside_the_others(tmp_path: Path) ->
         asked = [(question, lora) for question in QUESTIONS[:4] for lora in [*folders, None]]
         texts = await answers_at_random_times(engine, asked, tokens=15)
 
-    models = {
-        lora: PeftModel.from_pretrained(reference(base), str(folders[lora])) for lora in folders
-    }
+    models = {lora: reference_with(folder, base) for lora, folder in folders.items()}
     expected = [
         greedy(models[lora] if lora else reference(base), opened, question, 15)
         for question, lora in asked

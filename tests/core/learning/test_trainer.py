@@ -6,7 +6,6 @@ from xml.etree import ElementTree
 
 import pytest
 import torch
-from peft import PeftModel
 from safetensors.torch import load_file
 
 from chatune_core.errors import ConfigurationError, TrainingFailed
@@ -15,7 +14,7 @@ from chatune_core.generation.tokenizer import load_tokenizer
 from chatune_core.learning.recipe import Watcher
 from chatune_core.learning.trainer import train
 from fakes.learned import Noted, dataset, pair, recipe, tastes, thumb
-from fakes.tiny_models import reference, write_model
+from fakes.tiny_models import reference, reference_with, write_model
 
 # peft asks transformers 5 for a name that it renamed.
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
@@ -62,7 +61,7 @@ def test_the_lora_loads_in_peft_and_only_the_lora_is_written(base: Path, tmp_pat
     assert len(found) == 2 * 3 * 7  # three layers of seven linears
     assert any(tensor.abs().max() > 0 for name, tensor in found.items() if "lora_B" in name)
     assert hashlib.sha256((trained.folder / WEIGHTS).read_bytes()).hexdigest() == trained.sha256
-    tuned = PeftModel.from_pretrained(reference(base), str(trained.folder))
+    tuned = reference_with(trained.folder, base)
     tokens = torch.tensor([[1, 5, 9, 20]])
     assert not torch.equal(tuned(tokens).logits, reference(base)(tokens).logits)
 

@@ -4,14 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from peft import PeftModel
 
 from chatune_core.errors import GenerationFailed
 from chatune_core.generation.loading import OpenedModel
 from chatune_core.generation.requests import LoraId
 from chatune_core.generation.runner import Chunk
 from fakes.runners import greedy, greedy_batch, last_logits, opened
-from fakes.tiny_models import reference, write_lora
+from fakes.tiny_models import reference_with, write_lora
 
 # peft 0.21 asks transformers 5.23 for a property that it deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
@@ -21,7 +20,7 @@ PROMPT = [5, 9, 31, 200, 17, 8]
 
 
 def expected_logits(base: Path, lora: Path) -> torch.Tensor:
-    model = PeftModel.from_pretrained(reference(base), str(lora)).eval()
+    model = reference_with(lora, base)
     with torch.no_grad():
         logits: torch.Tensor = model(input_ids=torch.tensor([PROMPT])).logits[0, -1]
     return logits

@@ -2,70 +2,68 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO
 
 import anyio
-from anyio.abc import Process
+from anyio import to_thread
+
+from fakes.processes import Process, Start, Streams
 
 LEASE_S = 6.0
 """How long the claims of a killed process stand; longer than any one call to a platform takes."""
-_COMMAND = [sys.executable, "-c", "from chatune_bots.cli import main; main()", "serve"]
 
 
 class Child:
     """One home folder, and one process after another that serves it."""
 
-    def __init__(self, home: Path, environment: Mapping[str, str], log: IO[bytes]) -> None:
-        self._home, self._environment, self._log = home, environment, log
+    def __init__(
+        self, start: Start, home: Path, environment: Mapping[str, str], log: IO[bytes]
+    ) -> None:
+        self._start, self._home, self._environment, self._log = start, home, environment, log
         self._process: Process | None = None
         self.kills = 0
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Start it; it is not ready when this returns."""
-        self._process = await anyio.open_process(
-            _COMMAND,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=self._log,
-            env=self._environment,
-            cwd=self._home,
-        )
+        with Path(os.devnull).open("r+b") as nothing:
+            streams = Streams(nothing.fileno(), nothing.fileno(), self._log.fileno())
+            self._process = self._start(["serve"], self._environment, self._home, streams)
 
     async def kill(self) -> None:
         """End it as `kill -9` does."""
         assert self._process is not None
-        assert self._process.returncode is None, "it has ended by itself"
+        assert self._process.poll() is None, "it has ended by itself"
         self._process.kill()
-        await self._process.wait()
+        await to_thread.run_sync(self._process.wait)
         self.kills += 1
 
     async def end(self) -> int:
         """Ask it to end; return its exit code."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        with anyio.fail_after(30):
-            return await self._process.wait()
+        return await to_thread.run_sync(self._process.wait, 30.0)
 
     async def close(self) -> None:
         """End it, whatever state it is in."""
-        if self._process is not None and self._process.returncode is None:
+        if self._process is not None and self._process.poll() is None:
             self._process.kill()
-            await self._process.wait()
+            await to_thread.run_sync(self._process.wait)
 
 
 @asynccontextmanager
-async def child(folder: Path, model: str, environment: Mapping[str, str]) -> AsyncIterator[Child]:
+async def child(
+    start: Start, folder: Path, model: str, environment: Mapping[str, str], settings: str
+) -> AsyncIterator[Child]:
     """Yield a bot that is set up but not started; it is gone when the body ends."""
     home = folder / "home"
     home.mkdir(mode=0o700)
     (home / "chatune.toml").write_text(
         f'[models.script]\nkind = "openai"\nbase_url = "{model}"\nmodel = "script"\n'
         f"context_tokens = 4096\nconcurrency = 64\n[storage]\nlease_s = {LEASE_S}\n"
+        f"{settings}"
     )
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
     surroundings = {
@@ -75,7 +73,7 @@ async def child(folder: Path, model: str, environment: Mapping[str, str]) -> Asy
         "OMP_NUM_THREADS": "1",
     }
     with (folder / "errors").open("wb") as log:
-        bot = Child(home, {**surroundings, **environment}, log)
+        bot = Child(start, home, {**surroundings, **environment}, log)
         try:
             yield bot
         finally:

@@ -10,6 +10,8 @@ from pathlib import Path
 import anyio
 import pytest
 
+from fakes.forked import Stem
+from fakes.processes import Start, start_anew
 from platforms.storm.child import Child, child
 from platforms.storm.discord_town import discord_town
 from platforms.storm.judge import counted, judge, unexplained
@@ -27,12 +29,17 @@ QUIET_S = 2.0
 """In which a second reply to anything would come."""
 
 
+NO_CLASSIFIER = '[moderation]\nclassifier = "none"\n'
+"""Loading it takes longer than the rest of a life; it is loaded in a long storm."""
+
+
 @dataclass(frozen=True)
 class Weather:
     """How much is said, where, and how the bot fares.
 
     `vigour` is how often something goes wrong, at one chance in so many. `patience_s` is how long
     nothing may get better. While it storms, connections that fell silent end every `hangs_up_every_s`.
+    `settings` are further lines of the bot's chatune.toml.
     """
 
     messages: int
@@ -42,9 +49,12 @@ class Weather:
     vigour: float
     patience_s: float
     hangs_up_every_s: float
+    settings: str = ""
 
 
-BRIEF = Weather(60, 10, 2, 15.0, vigour=0.15, patience_s=70.0, hangs_up_every_s=1.0)
+BRIEF = Weather(
+    60, 10, 2, 15.0, vigour=0.15, patience_s=70.0, hangs_up_every_s=1.0, settings=NO_CLASSIFIER
+)
 LONG = Weather(1000, 50, 10, 12.0, vigour=0.1, patience_s=100.0, hangs_up_every_s=5.0)
 ON_BOTH = pytest.mark.parametrize("town", [discord_town, slack_town], ids=["discord", "slack"])
 
@@ -52,9 +62,9 @@ ON_BOTH = pytest.mark.parametrize("town", [discord_town, slack_town], ids=["disc
 @ON_BOTH
 @pytest.mark.timeout(300)
 async def test_every_message_is_answered_once_through_a_brief_storm(
-    town: OpenTown, tmp_path: Path
+    town: OpenTown, tmp_path: Path, commands: Stem
 ) -> None:
-    await weather(town, tmp_path, BRIEF, seed=3)
+    await weather(commands.start, town, tmp_path, BRIEF, seed=3)
 
 
 @ON_BOTH
@@ -63,19 +73,21 @@ async def test_every_message_is_answered_once_through_a_brief_storm(
 async def test_every_message_is_answered_once_through_a_long_storm(
     town: OpenTown, tmp_path: Path
 ) -> None:
-    there = await weather(town, tmp_path, LONG, seed=3)
+    there = await weather(start_anew, town, tmp_path, LONG, seed=3)
 
     assert there.kinds() == set(there.struck()), "every kind of fault has struck"
 
 
-async def weather(open_town: OpenTown, folder: Path, amount: Weather, seed: int) -> Town:
+async def weather(
+    start: Start, open_town: OpenTown, folder: Path, amount: Weather, seed: int
+) -> Town:
     """Let people talk through a storm, and judge when it is over."""
     async with (
         scripted_model() as model,
         open_town(amount.conversations, seed) as town,
-        child(folder, model, town.environment) as bot,
+        child(start, folder, model, town.environment, amount.settings) as bot,
     ):
-        await bot.start()
+        bot.start()
         await town.heard()
         dice = random.Random(seed)
         for number in range(amount.conversations):
@@ -129,7 +141,7 @@ async def kill_now_and_then(bot: Child, town: Town, amount: Weather, seed: int) 
         while len(town.said()) < after:  # noqa: ASYNC110 - what is said sets no event
             await anyio.sleep(0.02)
         await bot.kill()
-        await bot.start()
+        bot.start()
         if dice.random() < 0.5:  # Else it may be killed before it listens.
             with anyio.move_on_after(BEGINS_WITHIN_S):
                 await town.heard()
