@@ -5,12 +5,11 @@ from typing import Any
 
 import pytest
 import torch
-from peft import PeftModel
 
 from chatune_core.errors import ConfigurationError
 from chatune_core.generation.requests import ChatMessage
 from chatune_core.learning.scoring import Contest, Tokens
-from fakes.tiny_models import reference, write_lora, write_model
+from fakes.tiny_models import reference, reference_with, write_lora, write_model
 
 # peft asks transformers 5 for a name that it renamed.
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
@@ -40,7 +39,7 @@ def contest(base: Path, lora: Path) -> Contest:
 @pytest.fixture(scope="module")
 def alone(base: Path, lora: Path) -> dict[bool, Any]:
     """The base and the candidate, each as transformers and PEFT have it."""
-    return {False: reference(base), True: PeftModel.from_pretrained(reference(base), str(lora))}
+    return {False: reference(base), True: reference_with(lora, base)}
 
 
 @pytest.mark.parametrize("candidate", [False, True])

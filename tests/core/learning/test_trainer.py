@@ -174,7 +174,7 @@ def likelihood(lora: Path, base: Path) -> float:
     tokenizer = load_tokenizer(base)
     prompt = tokenizer.encode_chat([ChatMessage("user", "how?")])
     answer = tokenizer.encode_completion("hello user")
-    tuned = PeftModel.from_pretrained(reference(base), str(lora))
+    tuned = reference_with(lora, base)
     with torch.no_grad():
         scores = tuned(torch.tensor([prompt + answer])).logits[0, len(prompt) - 1 : -1]
     return float(scores.log_softmax(1).gather(1, torch.tensor(answer)[:, None]).sum())
