@@ -18,6 +18,7 @@ from chatune_adapters.console.session import ConsoleSession
 from chatune_bots.compose import Parts, open_models, open_stores, utc_now, watched
 from chatune_bots.leading import lead
 from chatune_bots.lock import held
+from chatune_bots.loras import canary_job, served_loras
 from chatune_bots.moderation import open_moderation
 from chatune_bots.person import terminal_platform, terminal_user
 from chatune_bots.start import Start
@@ -78,17 +79,23 @@ class Core:
         ):
             kept = watched(stores, self._delayed)
             generators, bot = models.attended(), self._begun.bot
-            parts = Parts(settings, kept, generators, bot, judging.attended())
+            loras = served_loras(settings, home, stores, models.generators)
+            await loras.refresh()
+            parts = Parts(settings, kept, generators, bot, judging.attended(), loras=loras)
             self._runtime = parts.runtime(self._model, {self.platform: self._sender})
             self._loaded.set()
             for line in models.lines:
                 await self._sender.announce(f"Running {line}.")
             for line in judging.lines:
                 await self._sender.announce(f"Note: {line}.")
+            for name, fault in loras.faults.items():
+                await self._sender.announce(f"Note: model {name}: {fault}.")
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(judging.prepare)
                 tasks.start_soon(parts.read_notes)
-                tasks.start_soon(lead, settings, stores)
+                tasks.start_soon(loras.run)
+                watch = canary_job(settings, stores, models.generators, loras)
+                tasks.start_soon(lead, settings, stores, [watch])
                 await self._runtime.run()
 
     async def ready(self) -> Runtime:

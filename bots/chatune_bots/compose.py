@@ -15,6 +15,7 @@ from chatune_bots.home import Home
 from chatune_bots.moderation_desk import ModerationDesk
 from chatune_bots.settings import LocalModel, RemoteModel, Settings
 from chatune_core.bots import Bot
+from chatune_core.learning.ports import LoraChoice
 from chatune_core.messages import Inbound
 from chatune_core.ports import Files, Generator, Moderation, Sender
 from chatune_core.runtime import Runtime
@@ -38,6 +39,7 @@ class Parts:
     bot: Bot
     moderation: Moderation | None = None
     desk: ModerationDesk = field(default_factory=ModerationDesk)
+    loras: LoraChoice | None = None
 
     def runtime(
         self,
@@ -66,6 +68,7 @@ class Parts:
             parts=[*self.desk.parts, *remembering.parts],
             watcher=self.desk.watcher,
             memory=remembering.memory,
+            loras=self.loras,
             consents=self.stores.consents,
         )
 

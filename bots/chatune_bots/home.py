@@ -42,6 +42,11 @@ class Home:
         return self.path / "models"
 
     @property
+    def loras(self) -> Path:
+        """Return the folder of the registry: the files of each LoRA."""
+        return self.path / "loras"
+
+    @property
     def files(self) -> Path:
         """Return the folder of files that bots sent to the terminal."""
         return self.path / "files"

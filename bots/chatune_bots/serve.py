@@ -24,6 +24,7 @@ from chatune_bots.health import serve_health
 from chatune_bots.home import Home
 from chatune_bots.leading import lead
 from chatune_bots.lock import held
+from chatune_bots.loras import canary_job, served_loras
 from chatune_bots.moderation import open_moderation
 from chatune_bots.moderation_desk import moderation_desk
 from chatune_bots.person import terminal_platform, terminal_user
@@ -70,7 +71,9 @@ async def _serve(begun: Start) -> None:
                 kept = watched(stores, lambda event, why: _say(why))
                 moderator = moderation.moderator
                 desk = moderation_desk(settings.moderation, moderator, kept, platforms, utc_now)
-                parts = Parts(settings, kept, models.generators, begun.bot, moderator, desk)
+                loras = served_loras(settings, home, stores, models.generators, _say)
+                await loras.refresh()
+                parts = Parts(settings, kept, models.generators, begun.bot, moderator, desk, loras)
                 senders: dict[str, Sender] = {each.name: each.sender for each in platforms}
                 if console in names:
                     senders[console] = PipeSender(sys.stdout, SavedFiles(home.files))
@@ -80,7 +83,9 @@ async def _serve(begun: Start) -> None:
                     _say(line)
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(parts.read_notes)
-                    tasks.start_soon(lead, settings, stores)
+                    tasks.start_soon(loras.run)
+                    watch = canary_job(settings, stores, models.generators, loras, _say)
+                    tasks.start_soon(lead, settings, stores, [watch])
                     if settings.serve.health is not None:
                         await tasks.start(serve_health, settings.serve.health, platforms)
                     listener = _console(runtime, settings, home)

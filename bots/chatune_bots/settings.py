@@ -16,6 +16,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from chatune_bots.canary_settings import CanarySection
 from chatune_bots.memory_settings import MemorySection
 from chatune_bots.moderation_settings import GuardSection, ModerationSection
 from chatune_core.errors import ConfigurationError
@@ -71,7 +72,7 @@ class RemoteModel(_Section):
 
     `api_key` is best given as CHATUNE_MODELS__<NAME>__API_KEY and kept out of the file.
     `context_tokens` left out is what the server reports. `concurrency` is how many requests are
-    sent at once.
+    sent at once. `lora_folder` is where the server sees the registry's folder, if not where we do.
     """
 
     kind: Literal["openai"]
@@ -80,6 +81,7 @@ class RemoteModel(_Section):
     api_key: SecretStr | None = None
     context_tokens: int | None = Field(default=None, ge=128)
     concurrency: int = Field(default=16, ge=1, le=4096)
+    lora_folder: str | None = None
 
     @property
     def where(self) -> str:
@@ -255,6 +257,7 @@ class Settings(BaseSettings):
     moderation: ModerationSection = ModerationSection()
     memory: MemorySection = MemorySection()
     training: TrainingSettings = TrainingSettings()
+    canary: CanarySection = CanarySection()
     serve: ServeSettings = ServeSettings()
     discord: DiscordSection = DiscordSection()
     slack: SlackSection = SlackSection()

@@ -10,12 +10,13 @@ from chatune_core.generation.requests import (
     Finished,
     GenerationEvent,
     GenerationRequest,
+    LoraId,
     Priority,
     Queued,
     RequestId,
     Sampling,
 )
-from chatune_core.messages import Inbound
+from chatune_core.messages import ConversationId, Inbound
 from chatune_core.moderation.answers import WITHHELD, refusal
 from chatune_core.moderation.screen import Screen, Withheld
 from chatune_core.moderation.verdicts import Level, Role, Verdict
@@ -24,6 +25,8 @@ from chatune_core.prompt import Prompt
 from chatune_core.settings import CoreSettings
 from chatune_core.stop import Stop
 
+ChooseLora = Callable[[Generator, ConversationId], LoraId | None]
+"""Which LoRA of a generator answers in a conversation now; None for the bare model."""
 NOTHING_SAID = "I have no answer to that. Please try again, or say it in other words."
 _ENDINGS = {
     "stop": "",
@@ -37,6 +40,8 @@ _ENDINGS = {
 class Completion:
     """What the model said, and how it came about; `finished` is None if it was stopped.
 
+    `lora` is the one that it was asked of.
+
     `refused` is the verdict on a question that was not answered, `withheld` that on an answer
     that is not shown; `noticed` are milder ones, by what they are about.
     """
@@ -46,6 +51,7 @@ class Completion:
     refused: Verdict | None = None
     withheld: Verdict | None = None
     noticed: tuple[tuple[str, Verdict], ...] = ()
+    lora: LoraId | None = None
 
     @property
     def said(self) -> str:
@@ -74,6 +80,11 @@ class Completion:
         return (*((what, verdict) for what, verdict in done if verdict), *self.noticed)
 
 
+def bare_model(generator: Generator, conversation: ConversationId) -> LoraId | None:
+    """Fulfil `ChooseLora` where there are no LoRAs."""
+    return None
+
+
 class Completer:
     """Asks models; shows what may be shown."""
 
@@ -82,8 +93,10 @@ class Completer:
         sender_of: Callable[[Inbound], Sender],
         moderation: Moderation | None,
         settings: CoreSettings,
+        choose: ChooseLora = bare_model,
     ) -> None:
         self._sender_of, self._moderation, self._settings = sender_of, moderation, settings
+        self._choose = choose
 
     async def complete(
         self,
@@ -108,10 +121,14 @@ class Completer:
             return Completion(refused=question)
         screen = self._screen(event, shadow=question is not None and question.shadow)
         growing = _Growing(sender, event, screen, quiet=quiet)
+        # Only now, and with no wait before the request is made: it is loaded at this moment.
+        lora = self._choose(generator, event.conversation)
+        request = self._request(prompt, event, sampling, lora)
         try:
-            await growing.follow(generator.stream(self._request(prompt, event, sampling)), stop)
+            await growing.follow(generator.stream(request), stop)
         except Withheld as withheld:
-            return Completion(growing.text, growing.finished, withheld=withheld.verdict)
+            verdict = withheld.verdict
+            return Completion(growing.text, growing.finished, withheld=verdict, lora=lora)
         answer = screen.noticed if screen is not None else None
         noticed = (("question", question), ("answer", answer))
         kept = tuple(
@@ -119,7 +136,7 @@ class Completer:
             for what, verdict in noticed
             if verdict is not None and verdict.level is not Level.ALLOW
         )
-        return Completion(growing.text, growing.finished, noticed=kept)
+        return Completion(growing.text, growing.finished, noticed=kept, lora=lora)
 
     def _screen(self, event: Inbound, *, shadow: bool) -> Screen | None:
         moderation = self._moderation
@@ -133,7 +150,9 @@ class Completer:
             return None
         return await self._moderation.check(text, role, event.conversation, event.user)
 
-    def _request(self, prompt: Prompt, event: Inbound, sampling: Sampling) -> GenerationRequest:
+    def _request(
+        self, prompt: Prompt, event: Inbound, sampling: Sampling, lora: LoraId | None
+    ) -> GenerationRequest:
         return GenerationRequest(
             RequestId(event.key),
             prompt.messages,
@@ -142,6 +161,7 @@ class Completer:
             event.conversation,
             Priority.INTERACTIVE,
             self._settings.deadline,
+            lora,
         )
 
 

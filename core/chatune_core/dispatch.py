@@ -35,7 +35,7 @@ from chatune_core.outcomes import (
     WorkspaceErased,
 )
 from chatune_core.parts import Part, Watcher
-from chatune_core.pipeline import Pipeline
+from chatune_core.pipeline import AnswerFailed, Pipeline
 from chatune_core.ports import Files, History, Sender
 from chatune_core.ratings import Ratings
 from chatune_core.settings import CoreSettings
@@ -108,7 +108,8 @@ class Dispatch:
             # In answer to a message everyone sees what went wrong, as everyone saw the message.
             private = not isinstance(event, MessageReceived)
             reply = _reply(event, Answer(str(error), private)) if waits(event) else None
-            return Outcome(reply, await self.upkeep_of(event))
+            missed = (error.missed,) if isinstance(error, AnswerFailed) else ()
+            return Outcome(reply, (*await self.upkeep_of(event), *missed))
 
     async def upkeep_of(self, event: Inbound) -> tuple[Effect, ...]:
         """Return what follows from `event` by itself, without handlers and commands.

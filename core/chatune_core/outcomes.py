@@ -69,6 +69,19 @@ class GenerationMade:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerMissed:
+    """No answer to `event` could be shown: moderation withheld it, the model failed or said nothing."""
+
+    event: EventKey
+    conversation: ConversationId
+    user: UserId
+    at: datetime
+    model: str
+    lora: LoraId | None
+    why: Literal["withheld", "failed", "empty"]
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerRated:
     """`user` rates the answer to `answers`: score +1 or -1.
 
@@ -303,6 +316,7 @@ Effect = (
     TurnSaid
     | TurnReplaced
     | GenerationMade
+    | AnswerMissed
     | AnswerRated
     | RatingWithdrawn
     | AnswerCorrected

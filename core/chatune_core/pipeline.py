@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from typing import Literal
 
 from chatune_core.attachments import read_texts
 from chatune_core.commands import Answer
-from chatune_core.completing import Completer
-from chatune_core.errors import InvalidInput
+from chatune_core.completing import ChooseLora, Completer, Completion, bare_model
+from chatune_core.errors import GenerationFailed, InvalidInput
 from chatune_core.generation.requests import Sampling
 from chatune_core.judged import second_of
 from chatune_core.memory.ports import Attention, Heard, Remembering
@@ -16,12 +17,27 @@ from chatune_core.memory.recalled import NOTHING_RECALLED, Recalled
 from chatune_core.messages import EventKey, Inbound, MessageReceived, Turn
 from chatune_core.moderation.answers import noted
 from chatune_core.moderation.verdicts import Role, Verdict
-from chatune_core.outcomes import Audited, Effect, GenerationMade, TurnReplaced, TurnSaid
+from chatune_core.outcomes import (
+    AnswerMissed,
+    Audited,
+    Effect,
+    GenerationMade,
+    TurnReplaced,
+    TurnSaid,
+)
 from chatune_core.ports import Files, Generator, History, Moderation, Sender
 from chatune_core.prompt import Prompt, build_prompt
 from chatune_core.settings import CoreSettings
 from chatune_core.side_by_side import CHOOSE, SideBySide, Tried, one_try, varied
 from chatune_core.stop import Stop
+
+
+class AnswerFailed(GenerationFailed):
+    """The model cannot answer; `missed` is to be recorded."""
+
+    def __init__(self, reason: str, missed: AnswerMissed) -> None:
+        super().__init__(reason)
+        self.missed = missed
 
 
 class Pipeline:
@@ -39,13 +55,14 @@ class Pipeline:
         now: Callable[[], datetime],
         memory: Remembering | None = None,
         side_by_side: SideBySide | None = None,
+        choose: ChooseLora = bare_model,
     ) -> None:
         """Use `generators` by configured name; `default_model` is one of them."""
         self._history, self._generators, self._default = history, generators, default_model
         self._files_of, self._settings, self._now = files_of, settings, now
         self._moderation = moderation
-        self._completer = Completer(sender_of, moderation, settings)
-        self._memory, self._side_by_side = memory, side_by_side
+        self._completer = Completer(sender_of, moderation, settings, choose)
+        self._memory, self._side_by_side, self._choose = memory, side_by_side, choose
 
     async def reply_to(self, message: MessageReceived, stop: Stop) -> Answer:
         """Return the answer to `message` with what is to be recorded, previewing it on the way.
@@ -53,7 +70,7 @@ class Pipeline:
         Raises:
             InvalidInput: the message cannot be answered as it is.
             RetryLater: the model cannot be reached at present.
-            GenerationFailed: the model cannot answer this.
+            AnswerFailed: the model cannot answer this.
         """
         check = partial(self._check_file, message)
         attached = await read_texts(message.attachments, self._files_of(message), check)
@@ -97,7 +114,7 @@ class Pipeline:
 
         Raises:
             InvalidInput: the question is too far back, or forgotten.
-            RetryLater, GenerationFailed: as for `reply_to`.
+            RetryLater, AnswerFailed: as for `reply_to`.
         """
         root = await self._history.question_of(answered) or answered
         turns = await self._history.recent(event.conversation, self._settings.history_turns)
@@ -144,10 +161,13 @@ class Pipeline:
             recalled = await attention.recalled(question.text)
         prompt = self._prompt(generator, before, question.text, recalled)
         ask = (generator, prompt, question.text, event, sampling, stop)
-        if side_by_side is not None:
-            tries = await side_by_side.complete(self._completer, *ask)
-        else:
-            tries = one_try(sampling, await self._completer.complete(*ask))
+        try:
+            if side_by_side is not None:
+                tries = await side_by_side.complete(self._completer, *ask)
+            else:
+                tries = one_try(sampling, await self._completer.complete(*ask))
+        except GenerationFailed as error:
+            raise AnswerFailed(str(error), self._failed(event, generator)) from error
         completion, at = tries.first.completion, self._now()
         said = completion.said
         turn = replace(question, role="assistant", text=said, at=at) if said else None
@@ -156,9 +176,15 @@ class Pipeline:
         if tries.second is not None:
             second = _provenance(event, question, generator, prompt, tries.second, at)
             beside = (replace(second, event=second_of(event.key)),)
-        decisions = self._audited(tries.decisions, event)
+        decisions: tuple[Effect, ...]
+        decisions = (*self._audited(tries.decisions, event), *_missed(provenance, completion))
         refused = completion.refused is not None
         return _Made(tries.shown, turn, provenance, decisions, refused, beside)
+
+    def _failed(self, event: Inbound, generator: Generator) -> AnswerMissed:
+        place, lora = event.conversation, self._choose(generator, event.conversation)
+        at, model = self._now(), generator.model
+        return AnswerMissed(event.key, place, event.user, at, model, lora, "failed")
 
     async def _attending(self, event: Inbound) -> Attention | None:
         return await self._memory.attending(event) if self._memory is not None else None
@@ -205,9 +231,22 @@ class _Made:
     shown: str
     turn: Turn | None
     provenance: GenerationMade
-    decisions: tuple[Audited, ...]
+    decisions: tuple[Effect, ...]
     refused: bool
     beside: tuple[GenerationMade, ...]
+
+
+def _missed(provenance: GenerationMade, completion: Completion) -> tuple[AnswerMissed, ...]:
+    """Return the record of an answer that was made and not shown, or that said nothing."""
+    if completion.said or completion.refused is not None:
+        return ()
+    if completion.withheld is None and completion.finish == "stopped":
+        return ()
+    why: Literal["withheld", "empty"] = "withheld" if completion.withheld else "empty"
+    made = provenance
+    return (
+        AnswerMissed(made.event, made.conversation, made.user, made.at, made.model, made.lora, why),
+    )
 
 
 def _provenance(
@@ -226,7 +265,7 @@ def _provenance(
         user=event.user,
         at=at,
         model=finished.model if finished else generator.model,
-        lora=finished.lora if finished else None,
+        lora=completion.lora,
         sampling=sampling,
         seed=finished.seed if finished else (sampling.seed or 0),
         prompt=prompt.messages,

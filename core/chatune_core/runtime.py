@@ -11,6 +11,7 @@ from anyio.abc import TaskStatus
 from chatune_core.bots import Bot
 from chatune_core.builtin import Builtins
 from chatune_core.commands import CommandTable
+from chatune_core.completing import ChooseLora, bare_model
 from chatune_core.corrections import Corrections
 from chatune_core.delivery import Delivery
 from chatune_core.dispatch import Dispatch
@@ -18,6 +19,7 @@ from chatune_core.errors import RetryLater
 from chatune_core.fitting import STOP
 from chatune_core.forms import Form
 from chatune_core.judged import JudgedAnswers
+from chatune_core.learning.ports import LoraChoice
 from chatune_core.memory.ports import Remembering
 from chatune_core.messages import (
     ActionTaken,
@@ -87,6 +89,7 @@ class Runtime:
         watcher: Watcher | None = None,
         memory: Remembering | None = None,
         consents: Consents | None = None,
+        loras: LoraChoice | None = None,
         prefix: str = "/",
     ) -> None:
         """Use `senders` and `files` by platform: a `ConversationId` before its first colon."""
@@ -95,9 +98,10 @@ class Runtime:
         self.commands = CommandTable(prefix)
         self._stop_line = f"{prefix}stop"
         builtins = Builtins(self.commands, history, generators, default_model, now)
+        choose = _choosing(generators, loras)
         side_by_side = None
         if consents is not None and settings.choice_share > 0:
-            side_by_side = SideBySide(consents, moderation, settings)
+            side_by_side = SideBySide(consents, moderation, settings, choose)
         pipeline = Pipeline(
             history,
             generators,
@@ -109,6 +113,7 @@ class Runtime:
             now,
             memory,
             side_by_side,
+            choose,
         )
         judged = JudgedAnswers(history, settings.history_turns)
         ratings = Ratings(history, judged, now)
@@ -241,6 +246,13 @@ class Runtime:
         self._worker.wake()  # the next event of the conversation may have waited for this
         self._awaited.discard(key)
         self._progress.set()
+
+
+def _choosing(generators: Mapping[str, Generator], loras: LoraChoice | None) -> ChooseLora:
+    if loras is None:
+        return bare_model
+    names = {generator: name for name, generator in generators.items()}
+    return lambda generator, conversation: loras.lora_for(names[generator], conversation)
 
 
 def _cleaned(event: Inbound) -> Inbound:

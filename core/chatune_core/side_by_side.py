@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import anyio
 
-from chatune_core.completing import Completer, Completion
+from chatune_core.completing import ChooseLora, Completer, Completion, bare_model
 from chatune_core.errors import ChatuneError
 from chatune_core.generation.requests import Sampling
 from chatune_core.judged import second_of
@@ -77,10 +77,14 @@ class SideBySide:
     """Makes two answers where a choice is due."""
 
     def __init__(
-        self, consents: Consents, moderation: Moderation | None, settings: CoreSettings
+        self,
+        consents: Consents,
+        moderation: Moderation | None,
+        settings: CoreSettings,
+        choose: ChooseLora = bare_model,
     ) -> None:
         self._consents, self._share = consents, settings.choice_share
-        self._unseen = Completer(lambda event: _NOWHERE, moderation, settings)
+        self._unseen = Completer(lambda event: _NOWHERE, moderation, settings, choose)
 
     async def is_due(self, message: MessageReceived) -> bool:
         """Return whether `message` gets two answers: of people alone who agreed to training."""

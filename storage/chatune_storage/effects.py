@@ -20,6 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from chatune_core.messages import ConversationId, EventKey, Reply, Turn, UserId
 from chatune_core.outcomes import (
     AnswerCorrected,
+    AnswerMissed,
     AnswerPreferred,
     AnswerRated,
     AuditEntry,
@@ -58,6 +59,7 @@ from chatune_storage.tables import (
     heard,
     memory_uses,
     microseconds,
+    missed_answers,
     outbox,
     preferred_answers,
     ratings,
@@ -73,6 +75,7 @@ Written = (
     TurnSaid
     | TurnReplaced
     | GenerationMade
+    | AnswerMissed
     | AnswerRated
     | RatingWithdrawn
     | AnswerCorrected
@@ -105,6 +108,7 @@ class EffectRows:
         self.cases: list[CaseChanged] = []
         self.memories: list[MemoryChanged] = []
         self.uses: list[Row] = []
+        self.missed: list[Row] = []
         self.heard: list[Row] = []
         self.decisions: list[Decision] = []
 
@@ -119,6 +123,8 @@ class EffectRows:
                 self.generations.append(self._generation(effect))
                 self.uses += _uses(effect)
                 self.heard += self._others(effect)
+            case AnswerMissed():
+                self.missed.append(_missed(effect, self.keys[effect.user]))
             case AnswerRated() | RatingWithdrawn() | AnswerCorrected():
                 self._judge(effect)
             case AnswerPreferred() | PreferenceWithdrawn():
@@ -276,6 +282,7 @@ class EffectSql:
             index_elements=["conversation"], set_={"model": chose.excluded.model}
         )
         self._use = chosen.insert(memory_uses).on_conflict_do_nothing()
+        self._missed = chosen.insert(missed_answers).on_conflict_do_nothing()
         self._heard = chosen.insert(heard).on_conflict_do_nothing()
         self._cases, self._memories = CaseSql(dialect), MemorySql(dialect)
 
@@ -300,6 +307,7 @@ class EffectSql:
         for statement, gathered in (
             (self._use, rows.uses),
             (self._heard, rows.heard),
+            (self._missed, rows.missed),
             (self._vote, list(rows.votes.values())),
             (self._correction, list(rows.corrections.values())),
             (self._model, models),
@@ -355,6 +363,18 @@ def _preferring(dialect: str) -> Insert:
         set_={column: preferred.excluded[column] for column in columns},
     )
     return replacing.values(question=func.coalesce(question, answer))
+
+
+def _missed(missed: AnswerMissed, key: PersonKey) -> Row:
+    return {
+        "event": missed.event,
+        "conversation": missed.conversation,
+        "person_id": key.id,
+        "at": microseconds(missed.at),
+        "model": missed.model,
+        "lora": missed.lora,
+        "why": missed.why,
+    }
 
 
 def _uses(made: GenerationMade) -> list[Row]:

@@ -49,6 +49,7 @@ from chatune_storage.tables import (
     memory_notes,
     memory_people,
     memory_uses,
+    missed_answers,
     moderation_cases,
     outbox,
     people,
@@ -158,6 +159,7 @@ def _remove_records(connection: Connection, persons: _People) -> dict[str, int]:
         "turns": delete(turns).where(turns.c.person_id.in_(persons)),
         "heard": delete(heard).where(heard.c.person_id.in_(persons)),
         "generations": delete(generations).where(generations.c.person_id.in_(persons)),
+        "missed_answers": delete(missed_answers).where(missed_answers.c.person_id.in_(persons)),
         "consents": delete(consents).where(consents.c.person_id.in_(persons)),
     }
     removed = {store: connection.execute(each).rowcount for store, each in statements.items()}

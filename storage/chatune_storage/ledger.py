@@ -10,6 +10,7 @@ from chatune_core.messages import UserId, WorkspaceId, line_of
 from chatune_core.outcomes import (
     Announced,
     AnswerCorrected,
+    AnswerMissed,
     AnswerPreferred,
     AnswerRated,
     Audited,
@@ -158,6 +159,7 @@ def _users(outcome: Outcome) -> set[UserId]:
                 users.update((user, *heard))
             case (
                 AnswerRated(user=user)
+                | AnswerMissed(user=user)
                 | RatingWithdrawn(user=user)
                 | AnswerCorrected(user=user)
                 | AnswerPreferred(user=user)

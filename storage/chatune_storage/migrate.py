@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, text
 from chatune_core.errors import ConfigurationError
 from chatune_storage.audit_chain import AuditChain
 
-NEWEST: Final = "0010"
+NEWEST: Final = "0011"
 """The revision that this code reads and writes."""
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _ONE_AT_A_TIME = 0x6368_6174_756E_65

@@ -26,6 +26,7 @@ STORES = (
     "turns",
     "generations",
     "heard",
+    "missed_answers",
     "ratings",
     "corrections",
     "preferred_answers",

@@ -7,10 +7,17 @@ from functools import partial
 
 from sqlalchemy import Connection, RowMapping, Select, Table, or_, select
 
+from chatune_core.generation.requests import LoraId
 from chatune_core.memory.values import MemoryId
 from chatune_core.messages import ConversationId, EventKey, UserId
 from chatune_core.moderation.cases import Case
-from chatune_core.outcomes import AnswerCorrected, AnswerPreferred, AnswerRated, GenerationMade
+from chatune_core.outcomes import (
+    AnswerCorrected,
+    AnswerMissed,
+    AnswerPreferred,
+    AnswerRated,
+    GenerationMade,
+)
 from chatune_core.privacy import ErasureReceipt, PersonalRecord, Purpose
 from chatune_storage.audit_chain import AuditChain, entry_from
 from chatune_storage.audit_rows import SAID, append
@@ -48,6 +55,7 @@ from chatune_storage.tables import (
     memory_people,
     memory_uses,
     microseconds,
+    missed_answers,
     moderation_cases,
     moment,
     outbox,
@@ -87,6 +95,7 @@ class SqlPersonalData:
                 (turns, _turn),
                 (generations, partial(_generation, uses)),
                 (heard, _heard),
+                (missed_answers, _missed),
                 (ratings, _rating),
                 (corrections, _correction),
                 (preferred_answers, _preference),
@@ -232,6 +241,12 @@ def _generation(
 
 def _heard(row: RowMapping, key: PersonKey) -> dict[str, object]:
     return readable(HeardIn(EventKey(row["event"]), key.user))
+
+
+def _missed(row: RowMapping, key: PersonKey) -> dict[str, object]:
+    event, place = EventKey(row["event"]), ConversationId(row["conversation"])
+    at, lora = moment(row["at"]), None if row["lora"] is None else LoraId(row["lora"])
+    return readable(AnswerMissed(event, place, key.user, at, row["model"], lora, row["why"]))
 
 
 def _rating(row: RowMapping, key: PersonKey) -> dict[str, object]:

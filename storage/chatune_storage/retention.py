@@ -16,6 +16,7 @@ from chatune_storage.tables import (
     inbox,
     memory_notes,
     microseconds,
+    missed_answers,
     moderation_cases,
     outbox,
     ratings,
@@ -60,6 +61,7 @@ def _purge(connection: Connection, before: datetime) -> dict[str, int]:
         "corrections": delete(corrections)
         .where(corrections.c.at < age)
         .where(~agreed(corrections.c.person_id, Purpose.FEEDBACK)),
+        "missed_answers": delete(missed_answers).where(missed_answers.c.at < age),
         "memory_notes": delete(memory_notes).where(memory_notes.c.at < age),
         "cases": update(moderation_cases)
         .where(moderation_cases.c.decided_at < age)

@@ -23,6 +23,7 @@ from chatune_storage.keys import MasterKey
 from chatune_storage.leases import SqlLeases
 from chatune_storage.ledger import SqlLedger
 from chatune_storage.links import SqlLinks
+from chatune_storage.live_answers import SqlLiveAnswers
 from chatune_storage.loras import SqlLoraRegistry
 from chatune_storage.memories import SqlMemories
 from chatune_storage.migrate import migrate
@@ -118,5 +119,6 @@ def _stores(
         leases=SqlLeases(database, now),
         jobs=SqlJobs(database),
         training_runs=SqlTrainingRuns(database, chain),
+        live_answers=SqlLiveAnswers(database),
         loras=SqlLoraRegistry(database, writer, master),
     )

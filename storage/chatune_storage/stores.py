@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chatune_core.learning.ports import Evidence, LoraRegistry
+from chatune_core.learning.ports import Evidence, LiveAnswers, LoraRegistry
 from chatune_core.learning.runs import TrainingRuns
 from chatune_core.leases import Leases
 from chatune_core.memory.ports import Links, Memories, Notes, Vectors
@@ -43,4 +43,5 @@ class Stores:
     jobs: Jobs
     training_runs: TrainingRuns
     loras: LoraRegistry
+    live_answers: LiveAnswers
     evidence: Evidence

@@ -33,6 +33,7 @@ from chatune_storage.tables import (
     key_values,
     memories,
     memory_notes,
+    missed_answers,
     moderation_cases,
     outbox,
     people,
@@ -159,6 +160,7 @@ def _erase_records(connection: Connection, dialect: str, prefix: str) -> None:
             or_(preferred_answers.c.chosen.in_(answers), preferred_answers.c.rejected.in_(answers))
         ),
         delete(generations).where(here),
+        delete(missed_answers).where(begins_with(dialect, missed_answers.c.conversation, prefix)),
         delete(turns).where(begins_with(dialect, turns.c.conversation, prefix)),
         delete(choices).where(begins_with(dialect, choices.c.conversation, prefix)),
         delete(moderation_cases).where(

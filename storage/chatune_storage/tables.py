@@ -172,6 +172,7 @@ generations = Table(
     # How many people were heard; null where it is not known.
     Column("heard", SmallInteger),
     Index("generations_conversation", "conversation", "id"),
+    Index("generations_at", "at"),
     Index(
         "generations_question",
         "question",
@@ -364,6 +365,24 @@ link_codes = Table(
     Column("person_id", ForeignKey("people.id"), primary_key=True),
     Column("code_hash", LargeBinary, nullable=False, unique=True),
     Column("until", BigInteger, nullable=False),
+)
+
+
+# An answer that nobody saw: what became of it, without a word of it.
+missed_answers = Table(
+    "missed_answers",
+    metadata,
+    _row_id("id"),
+    Column("event", Text, nullable=False, unique=True),
+    Column("conversation", Text, nullable=False),
+    _person(nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("lora", Text),
+    Column("why", Text, nullable=False),
+    Index("missed_answers_at", "at"),
+    Index("missed_answers_person", "person_id"),
+    sqlite_autoincrement=True,
 )
 
 

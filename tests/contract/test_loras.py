@@ -15,23 +15,15 @@ from chatune_core.privacy import Purpose
 from chatune_storage.stores import Stores
 from fakes.clock import FakeClock
 from fakes.events import ANN, AT, BEN, OTHER_ROOM, ROOM, elsewhere, generated, handle, said
-from fakes.loras import TERSE, version
+from fakes.loras import ANSWER, SOURCES, TERSE, agree, something_to_learn, version
 
 pytestmark = pytest.mark.anyio
 CANDIDATE, CANARY, ACTIVE, RETIRED = LoraState
-ANSWER = EventKey("test:1")
-SOURCES = Sources({ANN: 2, BEN: 1}, frozenset({ANSWER}))
-
-
-async def agree(stores: Stores, *users: UserId, granted: bool = True) -> None:
-    for user in users:
-        await stores.consents.record(user, Purpose.TRAINING, granted, "test:1")
 
 
 async def taught(stores: Stores) -> LoraVersion:
     """Ann asked and was answered, she and Ben agreed and judged; a version learned from it."""
-    await agree(stores, ANN, BEN)
-    await handle(stores, said("1"), generated("1"))
+    await something_to_learn(stores)
     await stores.loras.add(TERSE, SOURCES)
     return TERSE
 
@@ -64,7 +56,7 @@ async def audited(stores: Stores) -> list[str]:
 
 async def test_a_version_comes_back_as_it_was_added(stores: Stores) -> None:
     await taught(stores)
-    odd = version("odd", parent=TERSE.id, metrics={"accuracy": 0.1 + 0.2, "nan-free": 1e-300})
+    odd = version("odd", parent="terse", metrics={"accuracy": 0.1 + 0.2, "nan-free": 1e-300})
     await stores.loras.add(odd, SOURCES, by="operator")
 
     assert await stands(stores) == TERSE

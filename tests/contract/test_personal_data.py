@@ -26,7 +26,7 @@ from fakes.events import (
 
 pytestmark = pytest.mark.anyio
 STORES = {
-    "inbox", "outbox", "turns", "generations", "heard", "ratings", "corrections", "preferred_answers", "cases",
+    "inbox", "outbox", "turns", "generations", "heard", "missed_answers", "ratings", "corrections", "preferred_answers", "cases",
     "memories",
     "memory_notes", "memory_preferences", "links", "models", "consents", "audit", "quotes", "keys",
 }  # fmt: skip
@@ -91,7 +91,7 @@ async def test_an_erasure_counts_what_went_in_every_store(stores: Stores, clock:
     assert receipt.removed.keys() == STORES
     counts = {store: n for store, n in receipt.removed.items() if store not in ("keys", "outbox")}
     assert counts == {
-        "inbox": 1, "turns": 2, "generations": 1, "heard": 0, "ratings": 1, "corrections": 1, "preferred_answers": 0, "cases": 0,
+        "inbox": 1, "turns": 2, "generations": 1, "heard": 0, "missed_answers": 0, "ratings": 1, "corrections": 1, "preferred_answers": 0, "cases": 0,
         "memories": 0, "memory_notes": 0, "memory_preferences": 0, "links": 0, "models": 0, "consents": 1, "audit": 1, "quotes": 0,
     }  # fmt: skip
     assert receipt.removed["outbox"] >= 1

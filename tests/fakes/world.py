@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from chatune_core.bots import Bot
 from chatune_core.consents import ConsentCommands
+from chatune_core.learning.ports import LoraChoice
 from chatune_core.memory.commands import MemoryCommands
 from chatune_core.memory.finding import SearchFinder
 from chatune_core.memory.linking import LinkCommand
@@ -86,6 +87,7 @@ def make_world(
     allowed: Callable[[ConversationId], bool] = lambda conversation: True,
     stores: Stores | None = None,
     reads_notes: bool = False,
+    loras: LoraChoice | None = None,
 ) -> World:
     """Build a bot whose only model is `model`, called "small".
 
@@ -124,5 +126,6 @@ def make_world(
         ],
         memory=memory,
         consents=stores.consents,
+        loras=loras,
     )
     return World(runtime, stores, model, platform, files, clock)

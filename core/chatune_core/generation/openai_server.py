@@ -13,10 +13,11 @@ from openai import (
     AuthenticationError,
     NotFoundError,
     OpenAIError,
+    PermissionDeniedError,
 )
 from openai.types.chat import ChatCompletion
 
-from chatune_core.errors import ConfigurationError, GenerationFailed
+from chatune_core.errors import ConfigurationError, RetryLater
 from chatune_core.generation.openai_errors import translated, words_of
 from chatune_core.generation.openai_settings import OpenAISettings
 from chatune_core.generation.requests import LoraId
@@ -158,13 +159,16 @@ async def _post_lora(
             patient = client.with_options(max_retries=1)
             await patient.post(path, body=body, cast_to=httpx2.Response)
     except TimeoutError as error:
-        raise GenerationFailed(
-            f"{settings.base_url} did not load {body['lora_name']!r} in time"
-        ) from error
+        reason = f"{settings.base_url} did not answer for {body['lora_name']!r} in time"
+        raise RetryLater(reason, settings.retry_after) from error
     except APIStatusError as error:
         said = words_of(error, settings)
         if done in said:
             return
+        # Nothing is wrong with the LoRA.
+        if isinstance(error, AuthenticationError | PermissionDeniedError):
+            problem = f"{settings.base_url} lets nobody load LoRAs: {said}."
+            raise ConfigurationError(problem, "Set the right API key.") from error
         # vLLM answers a LoRA that it cannot find with 404 too; a missing route has FastAPI's words.
         if isinstance(error, NotFoundError) and said in ("Not Found", "File Not Found"):
             raise ConfigurationError(

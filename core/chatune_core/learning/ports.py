@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from chatune_core.generation.requests import ChatMessage, LoraId
+from chatune_core.learning.live import Arm
 from chatune_core.learning.rows import LeftOut
 from chatune_core.learning.versions import LoraState, LoraVersion, Served, Sources
 from chatune_core.messages import ConversationId, EventKey, UserId
@@ -113,5 +114,27 @@ class LoraRegistry(Protocol):
         Whatever stands in its way (the active version when it becomes active, the canary when it becomes
         that) is retired in the same transaction. A stale version becomes neither. `share` is kept of
         a canary alone. `by` is for the audit log: who or what moves it; `reason` has no names in it.
+        """
+        ...
+
+
+class LoraChoice(Protocol):
+    """Which LoRA answers where."""
+
+    def lora_for(self, model: str, conversation: ConversationId) -> LoraId | None:
+        """Return the LoRA that answers with the configured `model` now, None for the bare model.
+
+        It is loaded, and stays so for as long as a request for it may wait and run.
+        """
+        ...
+
+
+class LiveAnswers(Protocol):
+    """How people take answers; no text is read."""
+
+    async def arm(self, model: str, lora: LoraId | None, since: datetime) -> Arm:
+        """Return what is known of answers since then by `lora`, or by the bare `model` without one.
+
+        `model` is as in `GenerationMade`.
         """
         ...

@@ -9,6 +9,7 @@ from chatune_storage.memory.erasure import Erasure
 from chatune_storage.memory.evidence import MemoryEvidence
 from chatune_storage.memory.ledger import MemoryLedger
 from chatune_storage.memory.links import MemoryLinks
+from chatune_storage.memory.live_answers import MemoryLiveAnswers
 from chatune_storage.memory.logs import MemoryAuditLog, MemoryConsents
 from chatune_storage.memory.loras import LoraRecords, MemoryLoraRegistry
 from chatune_storage.memory.privacy import MemoryPersonalData, MemoryRetention
@@ -58,6 +59,7 @@ def memory_stores(now: Callable[[], datetime], lease_for: timedelta) -> Stores:
         leases=leases,
         jobs=MemoryJobs(leases),
         training_runs=MemoryTrainingRuns(leases, audit),
+        live_answers=MemoryLiveAnswers(records),
         loras=MemoryLoraRegistry(loras, records, consents),
         evidence=MemoryEvidence(records, consents, links),
     )

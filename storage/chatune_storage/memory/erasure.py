@@ -70,6 +70,7 @@ class Erasure:
             k for k, made in records.generations.items() if made.conversation.startswith(prefix)
         }
         drop(records.generations, lambda key, _: key in gone)
+        drop(records.missed, lambda _, item: item.conversation.startswith(prefix))
         drop(records.ratings, lambda key, _: key[0] in gone)
         drop(records.corrections, lambda key, _: key[0] in gone)
         drop(
@@ -104,6 +105,7 @@ class Erasure:
             "heard": self._count_heard(named),
             "turns": records.drop_turns(lambda turn: named(turn.user)),
             "generations": drop(records.generations, lambda key, _: key in gone),
+            "missed_answers": drop(records.missed, lambda _, item: named(item.user)),
             "ratings": drop(records.ratings, lambda key, _: named(key[1]) or key[0] in gone),
             "corrections": drop(
                 records.corrections, lambda key, _: named(key[1]) or key[0] in gone

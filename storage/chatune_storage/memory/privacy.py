@@ -72,6 +72,8 @@ class MemoryPersonalData:
                 yield "generations", replace(item, heard=own)
         quoting = (item for item in made if user in item.heard and user != item.user)
         yield from (("heard", HeardIn(item.event, user)) for item in quoting)
+        missed = records.missed.values()
+        yield from (("missed_answers", item) for item in missed if item.user == user)
         yield from (("ratings", vote) for vote in records.ratings.values() if vote.user == user)
         corrected = records.corrections.values()
         yield from (("corrections", item) for item in corrected if item.user == user)
@@ -117,6 +119,7 @@ class MemoryRetention:
                     item.at < before and not self._consents.allowed(item.user, Purpose.FEEDBACK)
                 ),
             ),
+            "missed_answers": drop(self._records.missed, lambda _, item: item.at < before),
             "memory_notes": drop(self._remembered.notes, lambda _, note: note.at < before),
             "cases": self._records.cases.forget_before(
                 before, lambda user: self._consents.allowed(user, Purpose.TRAINING)

@@ -7,6 +7,7 @@ from typing import TypeVar, assert_never
 from chatune_core.messages import ConversationId, EventKey, MessageKey, Turn, UserId
 from chatune_core.outcomes import (
     AnswerCorrected,
+    AnswerMissed,
     AnswerPreferred,
     AnswerRated,
     ConversationReset,
@@ -27,6 +28,7 @@ Recorded = (
     TurnSaid
     | TurnReplaced
     | GenerationMade
+    | AnswerMissed
     | AnswerRated
     | RatingWithdrawn
     | AnswerCorrected
@@ -47,6 +49,7 @@ class Records:
         self.generations: dict[EventKey, GenerationMade] = {}
         self.answers: dict[ConversationId, list[EventKey]] = {}
         """Events with a generated answer since the last reset, oldest first."""
+        self.missed: dict[EventKey, AnswerMissed] = {}
         self.ratings: dict[tuple[EventKey, UserId], AnswerRated] = {}
         self.corrections: dict[tuple[EventKey, UserId], AnswerCorrected] = {}
         self.preferred_answers: dict[tuple[EventKey, UserId], AnswerPreferred] = {}
@@ -61,9 +64,8 @@ class Records:
                 self.turns.setdefault(turn.conversation, []).append(turn)
             case TurnReplaced(turn=turn):
                 self._replace(turn)
-            case GenerationMade():
-                self.generations[effect.event] = effect
-                self.answers.setdefault(effect.conversation, []).append(effect.event)
+            case GenerationMade() | AnswerMissed():
+                self._answer(effect)
             case (
                 AnswerRated()
                 | RatingWithdrawn()
@@ -82,6 +84,13 @@ class Records:
                 self.models[conversation] = model
             case _:
                 assert_never(effect)
+
+    def _answer(self, effect: GenerationMade | AnswerMissed) -> None:
+        if isinstance(effect, AnswerMissed):
+            self.missed.setdefault(effect.event, effect)
+            return
+        self.generations[effect.event] = effect
+        self.answers.setdefault(effect.conversation, []).append(effect.event)
 
     def _prefer(self, effect: AnswerPreferred | PreferenceWithdrawn) -> None:
         made = self.generations.get(effect.chosen)
