@@ -1,4 +1,4 @@
-"""The command line: `chatune chat | serve | init | doctor | data | memory | moderate | feedback`.
+"""The command line: `chatune chat | serve | init | doctor | data | memory | moderate | feedback | models`.
 
 Only names and help live here; each command imports what it needs when it is run, so that
 `chatune --help` is quick.
@@ -54,6 +54,13 @@ feedback = typer.Typer(
 )
 app.add_typer(feedback, name="feedback")
 
+models = typer.Typer(
+    help="The versions of LoRAs, and which of them answers.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(models, name="models")
+
 HomeOption = Annotated[
     Path | None,
     typer.Option("--home", metavar="DIR", help="Folder for data; else CHATUNE_HOME, else XDG."),
@@ -71,6 +78,10 @@ OutOption = Annotated[
     Path | None, typer.Option("--out", metavar="FILE", help="Write to a new file, mode 0600.")
 ]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask first.")]
+ModelOption = Annotated[
+    str | None, typer.Option("--model", metavar="NAME", help="A model of chatune.toml.")
+]
+VersionArgument = Annotated[str, typer.Argument(metavar="ID", help="As `models list` has it.")]
 UserArgument = Annotated[
     str, typer.Argument(metavar="USER", help="The person's id, as in terminal:ann.")
 ]
@@ -337,6 +348,64 @@ def feedback_export(
         from chatune_bots.feedback import run_export
 
         run_export(chosen, Path.cwd(), out)
+
+
+@models.command("list")
+def models_list(model: ModelOption = None, home: HomeOption = None) -> None:
+    """Print all versions, newest first."""
+    with failures_as_lines(chosen := _home(home)):
+        from chatune_bots.models import run_list
+
+        run_list(chosen, Path.cwd(), model)
+
+
+@models.command("show")
+def models_show(version: VersionArgument, home: HomeOption = None) -> None:
+    """Print everything known of a version, and check its files."""
+    with failures_as_lines(chosen := _home(home)):
+        from chatune_bots.models import run_show
+
+        run_show(chosen, Path.cwd(), version)
+
+
+@models.command("diff")
+def models_diff(version: VersionArgument, other: VersionArgument, home: HomeOption = None) -> None:
+    """Print how two versions differ: what they were made from, and what was measured."""
+    with failures_as_lines(chosen := _home(home)):
+        from chatune_bots.models import run_diff
+
+        run_diff(chosen, Path.cwd(), version, other)
+
+
+@models.command("promote")
+def models_promote(
+    version: VersionArgument,
+    share: Annotated[
+        float | None,
+        typer.Option(
+            "--share",
+            metavar="SHARE",
+            min=0.01,
+            max=0.99,
+            help="As a canary in so many conversations.",
+        ),
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Have a version answer in all conversations, or in a share of them."""
+    with failures_as_lines(chosen := _home(home)):
+        from chatune_bots.models import run_promote
+
+        run_promote(chosen, Path.cwd(), version, share)
+
+
+@models.command("rollback")
+def models_rollback(model: ModelOption = None, home: HomeOption = None) -> None:
+    """End the canary of a model; without one, go back to what answered before."""
+    with failures_as_lines(chosen := _home(home)):
+        from chatune_bots.models import run_rollback
+
+        run_rollback(chosen, Path.cwd(), model)
 
 
 def _home(chosen: Path | None) -> Home:
