@@ -73,18 +73,6 @@ def test_stats_say_what_there_is_what_is_of_use_and_why_the_rest_is_not(shell: S
     ]
 
 
-def test_stats_of_nothing_are_zeros(shell: Shell) -> None:
-    shell.configure(MODERATION)
-
-    ran = shell.run("feedback", "stats")
-
-    assert ran.out.splitlines() == [
-        "Given: 0 good, 0 bad, 0 corrections, 0 choices, 0 agains",
-        "May be learned from: 0 (0 to train on, 0 to judge by)",
-        "Training: not yet: 0 of 200 rows",
-    ]
-
-
 def test_rows_go_to_a_new_private_file_and_the_audit_log_says_so(shell: Shell) -> None:
     shell.configure(
         f'[training]\nplatform_training_permission = "{REFERENCE}"\n'
@@ -116,16 +104,6 @@ def test_rows_go_to_a_new_private_file_and_the_audit_log_says_so(shell: Shell) -
     assert entry.details == {
         "rows": 3, "left_out": 1, "permission": REFERENCE, "digest": entry.details["digest"],
     }  # fmt: skip
-
-
-def test_a_permission_of_blanks_is_none(shell: Shell) -> None:
-    shell.configure(f'[training]\nplatform_training_permission = "   "\n{MODERATION}')
-    fill(shell)
-
-    ran = shell.run("feedback", "export", "rows.jsonl")
-
-    assert "1 from a platform without training.platform_training_permission" in ran.out
-    assert len((shell.folder / "rows.jsonl").read_text().splitlines()) == 2
 
 
 def test_an_export_that_fails_leaves_no_file(shell: Shell) -> None:
