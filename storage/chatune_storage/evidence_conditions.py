@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, FromClause, and_, exists, func, select, true
+from sqlalchemy import CTE, ColumnElement, FromClause, and_, exists, select, true
 
 from chatune_core.learning.permission import OWN_PLATFORM
 from chatune_core.privacy import Purpose
@@ -76,7 +76,5 @@ def has_texts(answer: FromClause) -> Where:
 
 
 def is_attributed(answer: FromClause) -> Where:
-    """Return whether everyone who is heard in the answer is known by name."""
-    others = heard.alias()
-    known = select(func.count()).where(others.c.event == answer.c.event).scalar_subquery()
-    return and_(answer.c.heard.is_not(None), known + 1 >= answer.c.heard)
+    """Return whether it is known who is heard in the answer. Of who is erased no prompt is left."""
+    return answer.c.heard.is_not(None)
