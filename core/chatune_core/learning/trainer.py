@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -19,31 +19,23 @@ from torch import Tensor
 
 from chatune_core.errors import TrainingFailed
 from chatune_core.generation.tokenizer import load_tokenizer
-from chatune_core.learning.batches import Batch, alike, make_batch, steps_of_epoch
+from chatune_core.learning.batches import alike, steps_of_epoch
 from chatune_core.learning.checkpoint import Checkpoint, Checkpoints
-from chatune_core.learning.losses import class_weights, dpo_loss, kto_loss, reference_point
+from chatune_core.learning.objective import Objective, Seen
 from chatune_core.learning.pacing import Pacer
 from chatune_core.learning.policy import Policy
 from chatune_core.learning.precision import training_device, training_dtype
 from chatune_core.learning.recipe import Pace, Recipe, Step, Trained, Unwatched, Watcher
-from chatune_core.learning.reference import all_sequences, measure, mismatched_rows
+from chatune_core.learning.reference import Reference, all_sequences, measure, mismatched_rows
 from chatune_core.learning.replay import replay_digest, replay_rows
 from chatune_core.learning.result import read_result, write_result
 from chatune_core.learning.rows import Dataset
-from chatune_core.learning.tokens import (
-    Compared,
-    Example,
-    Rated,
-    sequences_of,
-    tokenize,
-)
+from chatune_core.learning.tokens import Example, TokenRow, sequences_of, tokenize
 
 _LAYOUT = 1
 """Part of a run's key; goes up when the loop or a checkpoint changes so that old ones do not fit."""
 _MISMATCHED = 64
 """Rows that KTO's reference point is measured on, some of them in each step."""
-_REMEMBERED = 0.8
-"""Share of the reference point that comes from the steps before: a few rows alone are noisy."""
 _WARMUP = 0.1
 _LONGEST_GRADIENT = 1.0
 _EXPLODED = 1e3
@@ -114,37 +106,6 @@ def run_key(dataset: Dataset, base: Path, recipe: Recipe) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
-@dataclass(slots=True)
-class _Sums:
-    """What one step adds up over its batches; each is a sum over rows."""
-
-    loss: float = 0.0
-    right: int = 0
-    good_reward: float = 0.0
-    bad_reward: float = 0.0
-    good: int = 0
-    bad: int = 0
-    tokens: int = 0
-    padding: int = 0
-    computed: int = 0
-
-    def add(self, batch: Batch, tokens: int) -> None:
-        self.tokens += tokens
-        self.padding += batch.tokens.numel() - tokens
-        self.computed += batch.computed
-
-    def reward(self, value: float, good: bool) -> None:
-        if good:
-            self.good_reward, self.good = self.good_reward + value, self.good + 1
-        else:
-            self.bad_reward, self.bad = self.bad_reward + value, self.bad + 1
-
-    def margin(self) -> float:
-        if not self.good or not self.bad:
-            return math.nan
-        return self.good_reward / self.good - self.bad_reward / self.bad
-
-
 class _Run:
     """One training run: everything it has in hand, and its loop."""
 
@@ -174,14 +135,18 @@ class _Run:
         self.policy = Policy(base, recipe.rank, recipe.alpha, recipe.seed, device, dtype)
         self._weights = self.policy.weights
         self._optimizer = torch.optim.AdamW(self._weights.values(), weight_decay=0.0)
-        self._replay = replay_rows(tokenizer, recipe.replay_tokens)
-        self._mismatched = mismatched_rows(self.tokenized, _MISMATCHED, recipe.seed)
+        mismatched = mismatched_rows(self.tokenized, _MISMATCHED, recipe.seed)
         self._plan = _plan(len(self.tokenized.examples), recipe)
         self._history = torch.zeros(len(self._plan), len(_PARTS), dtype=torch.float64)
         self.taken = self._restored(checkpoint) if checkpoint else 0
-        self._measure_reference()
-        labels = [example.good for example in self.tokenized.examples if isinstance(example, Rated)]
-        self._good_weight, self._bad_weight = class_weights(sum(labels), labels.count(False))
+        self._objective = Objective(
+            self.policy,
+            self.tokenized.examples,
+            self._measured_reference(mismatched),
+            mismatched,
+            replay_rows(tokenizer, recipe.replay_tokens),
+            recipe,
+        )
 
     def steps(self) -> str | None:
         """Make the steps that are left; return why they ended early, or None."""
@@ -189,8 +154,8 @@ class _Run:
         for number in range(first, len(self._plan)):
             step_began = time.monotonic()
             rate = self.recipe.learning_rate * schedule((number + 0.5) / len(self._plan))
-            sums = _Sums()
-            values = self._step(number, rate, sums)
+            seen = Seen()
+            values = self._step(number, rate, seen)
             if values["kl"] > self.recipe.kl_limit:
                 return (
                     f"it had moved {values['kl']:.3f} nats a token from the base on general text,"
@@ -205,8 +170,8 @@ class _Run:
                 Step(
                     number=self.taken,
                     of=len(self._plan),
-                    tokens_per_s=sums.tokens / max(now - step_began, 1e-9),
-                    padding=sums.padding / sums.computed,
+                    tokens_per_s=seen.tokens / max(now - step_began, 1e-9),
+                    padding=seen.padding / seen.computed,
                     eta_s=(now - began) / (self.taken - first) * (len(self._plan) - self.taken),
                     **values,
                 )
@@ -231,94 +196,49 @@ class _Run:
             "steps_planned": float(len(self._plan)),
         }
 
-    def _step(self, number: int, rate: float, sums: _Sums) -> dict[str, float]:
+    def _step(self, number: int, rate: float, seen: Seen) -> dict[str, float]:
         """Make one step of the optimizer, unless it would begin beyond the limit."""
-        examples = [(n, self.tokenized.examples[n]) for n in self._plan[number]]
-        point = self._reference_point(number)
+        recipe, rows = self.recipe, self._plan[number]
+        before = (
+            float(self._history[number - 1, _PARTS.index("reference_point")]) if number else 0.0
+        )
+        point = self._objective.reference_point(number, before)
+        self._pacer.breathe()
         self._optimizer.zero_grad(set_to_none=True)
-        kl = self._replay_part(number, sums)
+        kl = self._replay(number, seen)
         values = {"kl": kl, "reference_point": point.item(), "learning_rate": rate}
-        if kl > self.recipe.kl_limit:
+        if kl > recipe.kl_limit:
             return values
-        sizes = [_size(example) for _, example in examples]
-        for together in alike(sizes, self.recipe.tokens_per_batch):
-            loss = self._loss([examples[n] for n in together], point, sums) / len(examples)
+        sizes = [_size(self.tokenized.examples[n]) for n in rows]
+        for together in alike(sizes, recipe.tokens_per_batch):
+            # Divided by all rows of the step, so that it does not matter how they are batched.
+            loss = self._objective.preferences([rows[n] for n in together], point, seen) / len(rows)
             loss.backward()  # type: ignore[no-untyped-call]
-            sums.loss += loss.item()
+            seen.loss += loss.item()
             self._pacer.breathe()
         norm = float(torch.nn.utils.clip_grad_norm_(self._weights.values(), _LONGEST_GRADIENT))
-        self._refuse_nonsense(number, sums.loss, norm)
+        self._refuse_nonsense(number, seen.loss, norm)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         self._optimizer.step()
-        accuracy = sums.right / len(examples)
+        right = seen.right / len(rows)
         return values | {
-            "loss": sums.loss,
-            "accuracy": accuracy,
-            "margin": sums.margin(),
+            "loss": seen.loss,
+            "accuracy": right,
+            "margin": seen.margin,
             "gradient": norm,
         }
 
-    def _loss(self, batch: Sequence[tuple[int, Example]], point: Tensor, sums: _Sums) -> Tensor:
-        """Return the sum of the losses of the examples, each with its number."""
-        rows = [row for _, example in batch for row in sequences_of(example)]
-        computed = make_batch(rows, self.policy.device)
-        sums.add(computed, sum(len(row.tokens) for row in rows))
-        likelihood = computed.per_row(self.policy.log_likelihoods(computed))
-        length = computed.per_row(torch.ones_like(computed.targets, dtype=torch.float32))
-        total = likelihood.new_zeros(())
-        at = 0
-        for number, example in batch:
-            reference = self._reference[number].to(likelihood.device)
-            ratio = likelihood[at : at + len(reference)] - reference
-            anchored = -likelihood[at] / length[at]
-            match example:
-                case Rated(good=good):
-                    label = torch.tensor([good], device=ratio.device)
-                    weight = self._good_weight if good else self._bad_weight
-                    total = total + weight * kto_loss(ratio, label, point, self.recipe.beta).sum()
-                    total = total + self.recipe.anchor * anchored * good
-                    sums.right += bool((ratio[0] > point) == good)
-                    sums.reward(self.recipe.beta * ratio[0].item(), good)
-                case Compared():
-                    total = total + dpo_loss(ratio[:1], ratio[1:], self.recipe.beta).sum()
-                    total = total + self.recipe.anchor * anchored
-                    sums.right += bool(ratio[0] > ratio[1])
-                    for n, good in enumerate((True, False)):
-                        sums.reward(self.recipe.beta * ratio[n].item(), good)
-            at += len(reference)
-        return total
-
-    def _replay_part(self, number: int, sums: _Sums) -> float:
+    def _replay(self, number: int, seen: Seen) -> float:
         """Add the gradient of the divergence on general text; return it in nats a token."""
-        if not self._replay:
+        kl = self._objective.divergence(number, seen)
+        if kl is None:
             return math.nan
-        batch = make_batch([self._replay[number % len(self._replay)]], self.policy.device)
-        kl = self.policy.divergences(batch).mean()
-        (self.recipe.replay * kl).backward()  # type: ignore[no-untyped-call]
-        sums.loss += self.recipe.replay * kl.item()
-        sums.add(batch, batch.tokens.numel())
+        loss = self.recipe.replay * kl
+        loss.backward()  # type: ignore[no-untyped-call]
+        seen.loss += loss.item()
         self._pacer.breathe()
         return kl.item()
-
-    def _reference_point(self, number: int) -> Tensor:
-        """Return KTO's z0 for the step, smoothed over the steps before it."""
-        device = self.policy.device
-        count = min(self.recipe.mismatched_rows, len(self._mismatched))
-        if not count:
-            return torch.zeros((), device=device)
-        at = [(number * count + n) % len(self._mismatched) for n in range(count)]
-        batch = make_batch([self._mismatched[n] for n in at], device)
-        with torch.no_grad():
-            ratio = batch.per_row(self.policy.log_likelihoods(batch)) - self._base_mismatched[
-                at
-            ].to(device)
-        measured = reference_point(ratio)
-        self._pacer.breathe()
-        if number == 0:
-            return measured
-        before = float(self._history[number - 1, _PARTS.index("reference_point")])
-        return _REMEMBERED * before + (1 - _REMEMBERED) * measured
 
     def _refuse_nonsense(self, number: int, loss: float, norm: float) -> None:
         if not math.isfinite(loss) or not math.isfinite(norm) or abs(loss) > _EXPLODED:
@@ -328,23 +248,22 @@ class _Run:
                 f" {self.recipe.learning_rate:g}; the model that serves is untouched."
             )
 
-    def _measure_reference(self) -> None:
+    def _measured_reference(self, mismatched: Sequence[TokenRow]) -> Reference:
         kept = self.checkpoints.reference()
         if kept is None:
             stage = "measuring the base model"
             rows = all_sequences(self.tokenized)
-            everything = [*rows, *self._mismatched]
+            self._watcher.stage(stage, 0.0)
 
             def breathe(done: int, of: int) -> None:
                 self._watcher.stage(stage, done / of)
                 self._pacer.breathe()
 
+            everything = [*rows, *mismatched]
             found = measure(self.policy, everything, self.recipe.tokens_per_batch, breathe)
             kept = {"rows": found[: len(rows)].clone(), "mismatched": found[len(rows) :].clone()}
             self.checkpoints.keep_reference(kept)
-        sizes = [len(sequences_of(example)) for example in self.tokenized.examples]
-        self._reference = torch.split(kept["rows"], sizes)
-        self._base_mismatched = kept["mismatched"]
+        return Reference(kept["rows"], kept["mismatched"])
 
     def _checkpoint(self) -> None:
         tensors: dict[str, Tensor] = {

@@ -205,6 +205,7 @@ def killed_and_resumed(base: Path, folder: Path, kills: int, seed: int) -> tuple
     return found, killed
 
 
+@pytest.mark.timeout(180)  # five processes, and libraries that load slowly on a busy machine
 def test_killed_at_random_points_a_run_comes_to_the_same_weights(
     base: Path, tmp_path: Path
 ) -> None:
