@@ -1,5 +1,6 @@
 """A conversation with a person at a terminal; the model loads while they already type."""
 
+import logging
 import shutil
 import sys
 import uuid
@@ -22,10 +23,13 @@ from chatune_bots.loras import canary_job, served_loras
 from chatune_bots.moderation import open_moderation
 from chatune_bots.person import terminal_platform, terminal_user
 from chatune_bots.start import Start
+from chatune_bots.training.starting import training_jobs
 from chatune_core.messages import ConversationId, Inbound
 from chatune_core.runtime import Runtime
 
 _FRAME_S = 0.1  # between two looks at how far loading is
+
+logger = logging.getLogger(__name__)
 
 
 async def converse(begun: Start, model: str) -> None:
@@ -94,8 +98,11 @@ class Core:
                 tasks.start_soon(judging.prepare)
                 tasks.start_soon(parts.read_notes)
                 tasks.start_soon(loras.run)
-                watch = canary_job(settings, stores, models.generators, loras)
-                tasks.start_soon(lead, settings, stores, [watch])
+                jobs = [
+                    canary_job(settings, stores, models.generators, loras),
+                    *training_jobs(self._begun, stores, logger.info),
+                ]
+                tasks.start_soon(lead, settings, stores, jobs)
                 await self._runtime.run()
 
     async def ready(self) -> Runtime:

@@ -1,4 +1,4 @@
-"""The command line: `chatune chat | serve | init | doctor | data | memory | moderate | feedback | models`.
+"""The command line: `chatune chat | serve | train | init | doctor | data | memory | moderate | feedback | models`.
 
 Only names and help live here; each command imports what it needs when it is run, so that
 `chatune --help` is quick.
@@ -128,6 +128,35 @@ def serve(bot: BotOption = None, home: HomeOption = None) -> None:
         from chatune_bots.serve import run_serve
 
         run_serve(chosen, Path.cwd(), bot)
+
+
+@app.command()
+def train(
+    now: Annotated[
+        bool, typer.Option("--now", help="Have the process that serves begin a run.")
+    ] = False,
+    pause: Annotated[bool, typer.Option("--pause", help="Hold scheduled runs back.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="End the pause.")] = False,
+    status: Annotated[
+        bool, typer.Option("--status", help="Say what is due and how the last runs ended.")
+    ] = False,
+    home: HomeOption = None,
+) -> None:
+    """Learn from ratings: train once, now and here, or see to what is scheduled."""
+    with failures_as_lines(chosen := _home(home)):
+        from chatune_bots.training import command
+        from chatune_core.errors import InvalidInput
+
+        if [now, pause, resume, status].count(True) > 1:
+            raise InvalidInput("Give one of --now, --pause, --resume and --status.")
+        if now:
+            command.run_ask(chosen, Path.cwd())
+        elif pause or resume:
+            command.run_pause(chosen, Path.cwd(), paused=pause)
+        elif status:
+            command.run_status(chosen, Path.cwd())
+        else:
+            command.run_train(chosen, Path.cwd())
 
 
 @app.command()

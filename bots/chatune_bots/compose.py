@@ -17,6 +17,7 @@ from chatune_bots.settings import LocalModel, RemoteModel, Settings
 from chatune_core.bots import Bot
 from chatune_core.learning.ports import LoraChoice
 from chatune_core.messages import Inbound
+from chatune_core.parts import Part
 from chatune_core.ports import Files, Generator, Moderation, Sender
 from chatune_core.runtime import Runtime
 from chatune_storage.stores import Stores
@@ -40,6 +41,7 @@ class Parts:
     moderation: Moderation | None = None
     desk: ModerationDesk = field(default_factory=ModerationDesk)
     loras: LoraChoice | None = None
+    more: Sequence[Part] = ()
 
     def runtime(
         self,
@@ -65,7 +67,7 @@ class Parts:
             settings=self.settings.for_core(),
             now=utc_now,
             moderation=self.moderation,
-            parts=[*self.desk.parts, *remembering.parts],
+            parts=[*self.desk.parts, *remembering.parts, *self.more],
             watcher=self.desk.watcher,
             memory=remembering.memory,
             loras=self.loras,

@@ -180,9 +180,10 @@ async def _platform(name: str, settings: Settings) -> Sequence[Finding]:
 
 
 async def _stored(settings: Settings, home: Home, add: Callable[[Finding], Finding]) -> None:
-    """Add what is to be said of the database and, if it opens, of what must be whole in it."""
+    """Add what is to be said of the database and, if it opens, of what is in it."""
     if not add(await _checked("database", partial(_database, settings, home))).remedy:
         add(await _checked("audit log", partial(_audit_log, settings, home)))
+        add(await _checked("training", partial(_training, settings, home)))
 
 
 async def _database(settings: Settings, home: Home) -> str:
@@ -205,6 +206,12 @@ async def _moderation(configuration: Configuration, home: Home) -> str:
     from chatune_bots.doctor_moderation import moderation
 
     return await moderation(configuration, home)
+
+
+async def _training(settings: Settings, home: Home) -> str:
+    from chatune_bots.doctor_training import training
+
+    return await training(settings, home)
 
 
 async def _model(settings: Settings, name: str, home: Home) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
-from chatune_bots.settings import Settings, TrainingSettings
+from chatune_bots.settings import Settings
+from chatune_bots.training_settings import TrainingSettings
 from chatune_core.learning.dataset import Acts, Rules, build_dataset
 from chatune_core.learning.ports import Evidence
 from chatune_core.learning.rows import Dataset

@@ -47,6 +47,16 @@ class Home:
         return self.path / "loras"
 
     @property
+    def reports(self) -> Path:
+        """Return the folder of reports on how new versions were judged."""
+        return self.path / "reports"
+
+    @property
+    def training(self) -> Path:
+        """Return the folder of what training has not finished: checkpoints, no text."""
+        return self.path / "training"
+
+    @property
     def files(self) -> Path:
         """Return the folder of files that bots sent to the terminal."""
         return self.path / "files"

@@ -73,6 +73,21 @@ class Leader:
         finally:
             await self._let_go()
 
+    async def lead_now(self, lead: Callable[[Term], Awaitable[None]]) -> bool:
+        """Run `lead` in one term if nobody else holds the lease; return whether it was run.
+
+        Raises:
+            RetryLater: the store cannot say who holds it.
+        """
+        term = await self._held()
+        if term is None:
+            return False
+        try:
+            await self._lead(Fence(self._lease, term), lead)
+        finally:
+            await self._let_go()
+        return True
+
     async def _next_term(self) -> int:
         """Wait until nobody else holds the lease."""
         while True:

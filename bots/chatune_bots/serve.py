@@ -31,6 +31,8 @@ from chatune_bots.person import terminal_platform, terminal_user
 from chatune_bots.platforms import open_platforms
 from chatune_bots.settings import Settings
 from chatune_bots.start import Start, start
+from chatune_bots.training.approving import approval
+from chatune_bots.training.starting import training_jobs
 from chatune_core.errors import ConfigurationError
 from chatune_core.messages import ConversationId
 from chatune_core.ports import Sender
@@ -73,7 +75,11 @@ async def _serve(begun: Start) -> None:
                 desk = moderation_desk(settings.moderation, moderator, kept, platforms, utc_now)
                 loras = served_loras(settings, home, stores, models.generators, _say)
                 await loras.refresh()
-                parts = Parts(settings, kept, models.generators, begun.bot, moderator, desk, loras)
+                deciding = approval(settings, home, kept)
+                more = [deciding] if deciding is not None else []
+                parts = Parts(
+                    settings, kept, models.generators, begun.bot, moderator, desk, loras, more
+                )
                 senders: dict[str, Sender] = {each.name: each.sender for each in platforms}
                 if console in names:
                     senders[console] = PipeSender(sys.stdout, SavedFiles(home.files))
@@ -84,8 +90,11 @@ async def _serve(begun: Start) -> None:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(parts.read_notes)
                     tasks.start_soon(loras.run)
-                    watch = canary_job(settings, stores, models.generators, loras, _say)
-                    tasks.start_soon(lead, settings, stores, [watch])
+                    jobs = [
+                        canary_job(settings, stores, models.generators, loras, _say),
+                        *training_jobs(begun, stores, _say),
+                    ]
+                    tasks.start_soon(lead, settings, stores, jobs)
                     if settings.serve.health is not None:
                         await tasks.start(serve_health, settings.serve.health, platforms)
                     listener = _console(runtime, settings, home)

@@ -11,7 +11,6 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     Tag,
-    field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -19,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from chatune_bots.canary_settings import CanarySection
 from chatune_bots.memory_settings import MemorySection
 from chatune_bots.moderation_settings import GuardSection, ModerationSection
+from chatune_bots.training_settings import TrainingSettings
 from chatune_core.errors import ConfigurationError
 from chatune_core.generation.requests import Sampling
 from chatune_core.settings import PERSONA, CoreSettings
@@ -195,49 +195,6 @@ class ServeSettings(_Section):
     health: _Address | None = None
 
 
-class TrainingSettings(_Section):
-    """What models may learn from, and when.
-
-    `platform_training_permission` says where the platforms' written permission to train on what
-    people say there is to be found; empty, nothing that was said on a platform is trained on.
-    A run begins when the cron expression `schedule` says so by the clocks of `timezone`, and when there
-    are `after_ratings` more ratings, corrections and choices than at the last one.
-    `choice_share` of the messages of people who agreed to training get two answers to choose from.
-    It takes `least_rows` votes and corrections that may be learned from, of which `rows_per_person` count
-    of each person at most; `holdout_share` of them is kept to judge by.
-    """
-
-    platform_training_permission: Annotated[str, StringConstraints(strip_whitespace=True)] = ""
-    schedule: str | None = None
-    timezone: str = "UTC"
-    after_ratings: int | None = Field(default=None, ge=1)
-    # Off: two answers take twice the work of the machine, and of the person who reads them.
-    choice_share: float = Field(default=0.0, ge=0, le=0.5)
-    least_rows: int = Field(default=200, ge=1)
-    # Half of the least, so that no one person alone says what is learned.
-    rows_per_person: int = Field(default=100, ge=1)
-    holdout_share: float = Field(default=0.2, gt=0, le=0.5)
-
-    # Its library is imported only here: most settings have no schedule and are read more quickly.
-
-    @field_validator("schedule")
-    @classmethod
-    def _is_a_cron_expression(cls, schedule: str | None) -> str | None:
-        if schedule is not None:
-            from chatune_bots.triggers import cron
-
-            cron(schedule, "UTC")
-        return schedule
-
-    @field_validator("timezone")
-    @classmethod
-    def _is_a_time_zone(cls, timezone: str) -> str:
-        from chatune_bots.triggers import cron
-
-        cron("0 0 * * *", timezone)
-        return timezone
-
-
 class Settings(BaseSettings):
     """The whole tree; every field has a default that runs on a laptop.
 
@@ -299,6 +256,37 @@ class Settings(BaseSettings):
                 f"memory.model is {self.memory.model!r}; the configured models are: {known}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _the_trained_model_is_configured(self) -> "Settings":
+        if self.training.model is not None and self.training.model not in self.models:
+            known = ", ".join(self.models)
+            raise ValueError(
+                f"training.model is {self.training.model!r}; the configured models are: {known}"
+            )
+        return self
+
+    @property
+    def trained_model(self) -> str:
+        """Return the name of the model that is trained."""
+        return self.training.model or self.default_model
+
+    @property
+    def trained_weights(self) -> str:
+        """Return which weights are trained: "bundled", a Hugging Face id or a folder.
+
+        Raises:
+            ConfigurationError: the model runs on a server, and it is not said what its weights are.
+        """
+        model = self.models[self.trained_model]
+        if self.training.base is not None:
+            return self.training.base
+        if isinstance(model, LocalModel):
+            return model.model
+        raise ConfigurationError(
+            f"The model {self.trained_model!r} runs on a server, and its weights are not known here.",
+            "Set training.base to their Hugging Face id or folder, or training.model to another model.",
+        )
 
     @property
     def default_model(self) -> str:

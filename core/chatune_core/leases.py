@@ -32,6 +32,10 @@ class Leases(Protocol):
         """Free the lease if `holder` holds it; whoever takes it next begins a new term."""
         ...
 
+    async def holder(self, name: str) -> str | None:
+        """Return who holds the lease at present."""
+        ...
+
     async def stands(self, fence: Fence) -> bool:
         """Return whether nobody has begun a later term."""
         ...

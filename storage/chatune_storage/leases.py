@@ -43,6 +43,13 @@ class SqlLeases:
         mine = update(leases).where(leases.c.name == name, leases.c.holder == holder)
         await self._database.write(lambda c: c.execute(mine.values(holder=_NOBODY, until=0)))
 
+    async def holder(self, name: str) -> str | None:
+        """See Leases.holder."""
+        held = (leases.c.name == name, leases.c.until > microseconds(self._now()))
+        query = select(leases.c.holder).where(*held)
+        holder: str | None = await self._database.read(lambda c: c.execute(query).scalar())
+        return holder
+
     async def stands(self, fence: Fence) -> bool:
         """See Leases.stands."""
         newest = select(leases.c.term).where(leases.c.name == fence.lease)

@@ -10,7 +10,8 @@ import pytest
 from chatune_bots.compose import open_stores
 from chatune_bots.evidence import acts_of, rules_from
 from chatune_bots.home import Home
-from chatune_bots.settings import Settings, TrainingSettings
+from chatune_bots.settings import Settings
+from chatune_bots.training_settings import TrainingSettings
 from chatune_core.messages import ConversationId, EventKey, UserId
 from chatune_core.moderation.verdicts import Level, Role, Verdict
 from chatune_core.outcomes import AnswerCorrected, AnswerRated, AuditEntry

@@ -79,7 +79,7 @@ def test_all_is_well_with_a_server_that_answers(served: Shell) -> None:
     ran = served.run("doctor")
 
     assert ran.code == 0, ran.out
-    assert [line.split()[0] for line in ran.out.splitlines()] == ["ok"] * 9
+    assert [line.split()[0] for line in ran.out.splitlines()] == ["ok"] * 10
     assert "serves 'fake-model'" in ran.out
 
 

@@ -83,6 +83,21 @@ async def test_a_term_stands_until_the_next_begins(
     assert await other.leases.stands(Fence("schedule", 2))
 
 
+async def test_who_holds_a_lease_can_be_asked_by_all(
+    rivals: tuple[Stores, Stores], clock: FakeClock
+) -> None:
+    one, other = rivals
+    assert await other.leases.holder("schedule") is None
+    await one.leases.hold("schedule", "one", MINUTE)
+    await one.leases.hold("training", "two", MINUTE)
+
+    assert await other.leases.holder("schedule") == "one"
+    await one.leases.let_go("training", "two")
+    assert await other.leases.holder("training") is None
+    clock.advance(MINUTE)
+    assert await other.leases.holder("schedule") is None
+
+
 async def test_of_many_who_ask_at_once_one_gets_it(
     rivals: tuple[Stores, Stores], clock: FakeClock
 ) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from chatune_core.generation.requests import LoraId
 from chatune_core.learning.rows import Dataset, Manifest
-from chatune_core.learning.run import Judged
+from chatune_core.learning.run import Judged, Registered
 from chatune_core.learning.runs import RunState, TrainingRun
 
 
@@ -33,6 +33,7 @@ class FakeWorkshop:
     at: Callable[[str], Awaitable[None]] = _nothing
     steps: list[str] = field(default_factory=list)
     registered: list[LoraId] = field(default_factory=list)
+    tidied: int = 0
 
     async def rated(self) -> int:
         return self.ratings
@@ -47,6 +48,10 @@ class FakeWorkshop:
     async def train(self, run: TrainingRun, dataset: Dataset) -> "FakeCandidate":
         await self.step("train")
         return FakeCandidate(self, LoraId(f"{run.model}-{run.id}"))
+
+    async def tidy(self, run: TrainingRun) -> None:
+        assert run.state is not RunState.UNDER_WAY
+        self.tidied += 1
 
     async def step(self, name: str) -> None:
         self.steps.append(name)
@@ -64,8 +69,8 @@ class FakeCandidate:
         await self.shop.step("judge")
         return self.shop.verdict
 
-    async def register(self, judged: Judged) -> LoraId:
+    async def register(self, judged: Judged) -> Registered:
         await self.shop.step("register")
         if self.lora not in self.shop.registered:
             self.shop.registered.append(self.lora)
-        return self.lora
+        return Registered(self.lora, judged.reason)

@@ -41,6 +41,14 @@ class Judged:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A version on record, and what becomes of it, in one line for people."""
+
+    lora: LoraId
+    reason: str
+
+
 class Candidate(Protocol):
     """A LoRA that was trained in this run."""
 
@@ -48,8 +56,8 @@ class Candidate(Protocol):
         """Return whether it may answer people."""
         ...
 
-    async def register(self, judged: Judged) -> LoraId:
-        """Add it to the registry; repeating it changes nothing."""
+    async def register(self, judged: Judged) -> Registered:
+        """Add it to the registry and have it go its way; repeating it changes nothing."""
         ...
 
 
@@ -74,6 +82,10 @@ class Workshop(Protocol):
         Raises:
             TrainingFailed: no LoRA can come of it.
         """
+        ...
+
+    async def tidy(self, run: TrainingRun) -> None:
+        """Remove what is not needed any more, now that the run has ended as it says."""
         ...
 
 
@@ -112,7 +124,9 @@ class Conductor:
                     f"given up: its process died {ATTEMPTS} times, last while {run.stage.value}"
                 )
                 return await self._end(run, RunState.FAILED, reason)
-            return await self._steps(run, order, shop)
+            run = await self._steps(run, order, shop)
+            await shop.tidy(run)
+            return run
         except _TermOver:
             return None
 
@@ -154,8 +168,9 @@ class Conductor:
             if judged.state is not RunState.MADE:
                 return await self._end(run, judged.state, judged.reason)
             run = await self._at(run, Stage.REGISTERING)
-            run = replace(run, lora=await candidate.register(judged))
-            return await self._end(run, RunState.MADE, judged.reason)
+            registered = await candidate.register(judged)
+            run = replace(run, lora=registered.lora)
+            return await self._end(run, RunState.MADE, registered.reason)
         except (TrainingFailed, GenerationFailed, ConfigurationError) as error:
             return await self._end(run, RunState.FAILED, str(error))
 

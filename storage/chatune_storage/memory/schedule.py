@@ -40,6 +40,11 @@ class MemoryLeases:
         if lease is not None and lease.holder == holder:
             self._leases[name] = _Lease("", lease.term, self._now())
 
+    async def holder(self, name: str) -> str | None:
+        """See Leases.holder."""
+        lease = self._leases.get(name)
+        return lease.holder if lease is not None and lease.until > self._now() else None
+
     async def stands(self, fence: Fence) -> bool:
         """See Leases.stands."""
         return self.within(fence)

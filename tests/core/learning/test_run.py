@@ -76,6 +76,7 @@ async def test_a_run_goes_from_the_evidence_to_a_candidate(place: Place) -> None
     run = await place.conduct(TONIGHT, shop, stages.append)
 
     assert shop.steps == ["dataset", "train", "judge", "register"]
+    assert shop.tidied == 1
     assert stages == list(Stage)
     assert run == await place.stored()
     assert run == TrainingRun(
@@ -181,9 +182,9 @@ async def test_what_was_left_of_another_model_is_not_touched(place: Place) -> No
     with pytest.raises(Killed):
         await place.conduct(TONIGHT, dies_at("train", Killed()))
 
-    run = await place.conduct(replace(TONIGHT, model="other"), FakeWorkshop())
+    run = await place.conduct(replace(TONIGHT, model="other", due="tomorrow"), FakeWorkshop())
 
-    assert (run.model, run.due) == ("other", "2026-01-01")
+    assert (run.model, run.due) == ("other", "tomorrow")
     assert [left.model for left in await place.stores.training_runs.unfinished()] == ["main"]
 
 

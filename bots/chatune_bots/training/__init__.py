@@ -1,0 +1,1 @@
+"""Training beside serving: the process that trains, who starts it, and the commands."""
