@@ -29,7 +29,13 @@ from chatune_core.outcomes import AnswerCorrected, AnswerPreferred, AnswerRated
 from chatune_storage.codec import prompt_from
 from chatune_storage.database import Database
 from chatune_storage.effects import COMPLETION, CORRECTION, PROMPT
-from chatune_storage.evidence_conditions import Permitted, has_texts, is_attributed
+from chatune_storage.evidence_conditions import (
+    Permitted,
+    agrees,
+    all_agree,
+    has_texts,
+    is_attributed,
+)
 from chatune_storage.keyring import Keyring
 from chatune_storage.keys import PersonKey
 from chatune_storage.tables import (
@@ -133,7 +139,7 @@ class _Reading:
     ) -> Iterator[tuple[Row[Any], PersonKey]]:
         """Yield what may be read of `wanted` about `some` answers, oldest first, with its person's key."""
         may = self._permitted
-        query = wanted.where(answer.in_(some), may.agrees(person), may.allows(person))
+        query = wanted.where(answer.in_(some), agrees(person), may.allows(person))
         rows = self._connection.execute(query).all()
         keys = self._keyring.of_rows(self._connection, {row.person_id for row in rows})
         known = [(row, keys[row.person_id]) for row in rows if row.person_id in keys]
@@ -167,7 +173,7 @@ class _Reading:
 
         gone = or_(_one.c.event.is_(None), and_(other.is_not(None), _other.c.event.is_(None)))
         return case(
-            (~and_(may.agrees(person), all_of(may.all_agree)), LeftOut.NOT_AGREED.name),
+            (~and_(agrees(person), all_of(all_agree)), LeftOut.NOT_AGREED.name),
             (~and_(may.allows(person), all_of(may.all_allow)), LeftOut.NOT_PERMITTED.name),
             (or_(gone, ~all_of(has_texts)), LeftOut.FORGOTTEN.name),
             (~all_of(is_attributed), LeftOut.UNATTRIBUTED.name),

@@ -2,46 +2,22 @@
 
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, FromClause, and_, exists, select, true
+from sqlalchemy import ColumnElement, FromClause, and_, exists, true
 
 from chatune_core.learning.permission import OWN_PLATFORM
 from chatune_core.privacy import Purpose
+from chatune_storage.consent_rows import agreed
 from chatune_storage.prefixes import begins_with
-from chatune_storage.tables import consents, heard, people
+from chatune_storage.tables import heard, people
 
 Where = ColumnElement[bool]
 
 
-def agreeing_to(purpose: Purpose) -> CTE:
-    """Return the persons whose last decision on `purpose` is a yes."""
-    decided, later = consents.alias("decided"), consents.alias("later")
-    withdrawn = exists().where(
-        later.c.person_id == decided.c.person_id,
-        later.c.purpose == purpose.value,
-        later.c.id > decided.c.id,
-    )
-    yes = select(decided.c.person_id).where(
-        decided.c.purpose == purpose.value, decided.c.granted, ~withdrawn
-    )
-    return yes.cte(f"agreeing_to_{purpose.value}")
-
-
 class Permitted:
-    """The conditions, for one reading. `answer` is always an alias of `generations`."""
+    """The conditions, for one reading. `answer` is always `generations` or an alias of it."""
 
     def __init__(self, dialect: str, *, platforms_permitted: bool) -> None:
         self._dialect, self._everywhere = dialect, platforms_permitted
-        self._agreeing = agreeing_to(Purpose.TRAINING)
-
-    def agrees(self, person: ColumnElement[Any]) -> Where:
-        """Return whether the person agrees to training."""
-        return person.in_(select(self._agreeing.c.person_id))
-
-    def all_agree(self, answer: FromClause) -> Where:
-        """Return whether all agree whose words the answer may hold."""
-        others = heard.alias()
-        refuses = exists().where(others.c.event == answer.c.event, ~self.agrees(others.c.person_id))
-        return and_(self.agrees(answer.c.person_id), ~refuses)
 
     def allows(self, person: ColumnElement[Any]) -> Where:
         """Return whether the platform of the person is no obstacle."""
@@ -63,11 +39,23 @@ class Permitted:
     def usable(self, answer: FromClause) -> Where:
         """Return whether the texts of the answer may be read."""
         return and_(
-            self.all_agree(answer), self.all_allow(answer), has_texts(answer), is_attributed(answer)
+            all_agree(answer), self.all_allow(answer), has_texts(answer), is_attributed(answer)
         )
 
     def _own(self, name: ColumnElement[Any]) -> Where:
         return begins_with(self._dialect, name, f"{OWN_PLATFORM}:")
+
+
+def agrees(person: ColumnElement[Any]) -> Where:
+    """Return whether the person agrees to training."""
+    return agreed(person, Purpose.TRAINING)
+
+
+def all_agree(answer: FromClause) -> Where:
+    """Return whether all agree whose words the answer may hold."""
+    others = heard.alias()
+    refuses = exists().where(others.c.event == answer.c.event, ~agrees(others.c.person_id))
+    return and_(agrees(answer.c.person_id), ~refuses)
 
 
 def has_texts(answer: FromClause) -> Where:

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, or_, update
+from sqlalchemy import Connection, and_, delete, or_, update
 from sqlalchemy.sql.dml import Delete, Update
 
 from chatune_core.privacy import Purpose
 from chatune_storage.consent_rows import agreed
 from chatune_storage.database import Database
+from chatune_storage.evidence_conditions import all_agree, is_attributed
 from chatune_storage.tables import (
     ENDED,
     corrections,
@@ -30,8 +31,8 @@ class SqlRetention:
     """See Retention.
 
     The text of an ended event and of a delivered reply is gone as soon as it ends. What remains
-    by age: turns, parked replies, texts of generations and of decided cases unless their person
-    allows training, reasons of ratings and corrections unless theirs allows feedback, where old
+    by age: turns, parked replies, texts of generations unless everyone allows training whose words
+    are in them, of decided cases unless their person does, reasons of ratings and corrections unless theirs allows feedback, where old
     answers are shown, and, thirty days later than the rest, the hashed keys of ended events.
     """
 
@@ -52,7 +53,7 @@ def _purge(connection: Connection, before: datetime) -> dict[str, int]:
         "turns": delete(turns).where(turns.c.at < age),
         "generations": update(generations)
         .where(generations.c.at < age, generations.c.completion.is_not(None))
-        .where(~agreed(generations.c.person_id, Purpose.TRAINING))
+        .where(~and_(is_attributed(generations), all_agree(generations)))
         .values(prompt=None, completion=None),
         "ratings": update(ratings)
         .where(ratings.c.at < age, ratings.c.reason.is_not(None))

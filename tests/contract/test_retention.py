@@ -1,5 +1,6 @@
 """Retention: raw text goes with age, what is unfinished stays."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -69,6 +70,20 @@ async def test_texts_of_generations_stay_while_their_person_allows_training(
     assert made["completion"] == "a completion"
 
     await stores.consents.record(ANN, Purpose.TRAINING, granted=False, source="test:2")
+    assert (await stores.retention.purge(WEEK))["generations"] == 1
+
+
+async def test_texts_of_generations_stay_only_while_all_who_are_heard_in_them_allow_training(
+    stores: Stores, clock: FakeClock
+) -> None:
+    unknown = replace(generated("2"), heard=())
+    await handle(stores, said("1"), generated("1", heard=(BEN,)), unknown)
+    for user in (ANN, BEN):
+        await stores.consents.record(user, Purpose.TRAINING, granted=True, source="test:1")
+    clock.advance(WEEK * 2)
+
+    assert (await stores.retention.purge(WEEK))["generations"] == 1, "who is heard is not known"
+    await stores.consents.record(BEN, Purpose.TRAINING, granted=False, source="test:2")
     assert (await stores.retention.purge(WEEK))["generations"] == 1
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -102,8 +102,8 @@ class MemoryRetention:
     async def purge(self, older_than: timedelta) -> Mapping[str, int]:
         """See Retention.purge.
 
-        Texts of generations and cases stay while their person allows training, reasons of ratings
-        and corrections while theirs allows feedback. Where an old answer is shown is forgotten with it.
+        Texts of generations stay while everyone allows training whose words are in them, texts of
+        cases while their person does, reasons of ratings and corrections while theirs allows feedback. Where an old answer is shown is forgotten with it.
         """
         before = self._now() - older_than
         drop(self._outbox.shown, lambda _, shown: shown.until < before)
@@ -133,11 +133,14 @@ class MemoryRetention:
             for key, item in made.items()
             if item.at < before
             and (item.prompt or item.completion)
-            and not self._consents.allowed(item.user, Purpose.TRAINING)
+            and not (item.heard and self._all_allow({item.user, *item.heard}))
         ]
         for key in old:
             made[key] = replace(made[key], prompt=(), completion="")
         return len(old)
+
+    def _all_allow(self, people: Iterable[UserId]) -> bool:
+        return all(self._consents.allowed(user, Purpose.TRAINING) for user in people)
 
     def _purge_reasons(self, before: datetime) -> int:
         ratings = self._records.ratings

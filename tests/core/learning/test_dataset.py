@@ -52,15 +52,16 @@ async def test_a_correction_becomes_a_pair_against_the_answer() -> None:
 @pytest.mark.parametrize(("how", "origin"), [("choice", Origin.CHOICE), ("again", Origin.AGAIN)])
 async def test_a_preference_becomes_a_pair_of_both_answers(how: str, origin: Origin) -> None:
     ben = user("ben")
+    first = replace(answer("1"), people=frozenset({ASKER, user("cat")}))
     second = replace(answer("2", prompt="what about 1"), people=frozenset({ASKER, ben}))
     preferred = replace(preference("2", "1", "ann"), how="again" if how == "again" else "choice")
 
-    dataset = await dataset_of(gathered(answer("1"), second, preferences=[preferred]))
+    dataset = await dataset_of(gathered(first, second, preferences=[preferred]))
 
     [pair] = pairs_of(dataset)
     assert (pair.chosen, pair.rejected, pair.origin) == ("this about 2", "this about 1", origin)
     assert (pair.answer, pair.other) == ("2", "1")
-    assert pair.people == {ASKER, ben, user("ann")}
+    assert pair.people == {ASKER, ben, user("cat"), user("ann")}
 
 
 async def test_the_same_evidence_has_the_same_ids_and_they_name_nobody() -> None:
@@ -224,6 +225,14 @@ async def test_who_says_the_same_again_is_heard_once_and_others_besides() -> Non
 
     assert sorted(row.judge for row in rows_of(dataset)) == [user("ann"), user("ben")]
     assert left_out(dataset) == {LeftOut.DUPLICATE: 2}
+
+
+async def test_who_changes_their_mind_once_has_said_two_things() -> None:
+    one, other = (
+        answer(key, vote(key, "ann", good=key == "1"), prompt="tea?", text=LONG) for key in "12"
+    )
+
+    assert len(rows_of(await dataset_of(gathered(one, other)))) == 2
 
 
 async def test_people_who_contradict_themselves_are_left_out() -> None:

@@ -137,6 +137,12 @@ def test_who_votes_over_a_longer_time_is_none() -> None:
     assert brigade(*raid(minutes=16, names=("s",) * 5)) == set()
 
 
+def test_who_comes_back_another_day_is_none() -> None:
+    later = answer("x", vote("x", "s", good=False, at=5000))
+
+    assert brigade(*raid(names=("s",) * 5), later) == set()
+
+
 def test_who_votes_both_ways_is_none() -> None:
     assert brigade(*raid(good=(True, False, True, False, True))) == set()
     assert brigade(*raid(good=(True, False) * 2 + (True,), names=("s",) * 5)) == set()
