@@ -33,6 +33,10 @@ _SERVER_TIME_LIMIT_S = 30
 class Side(Protocol):
     """The connections for writing, or those for reading."""
 
+    async def open(self) -> None:
+        """Open all connections that are to be kept open."""
+        ...
+
     async def run(self, work: Callable[[Connection], Answer]) -> Answer:
         """Run `work` with a connection: whole or, if it raises, not at all."""
         ...
@@ -84,6 +88,14 @@ class Database:
         """
         return await self._run(self.reader, work)
 
+    async def open_readers(self) -> None:
+        """Open what reads and is kept open, so that a process holds no more later than now.
+
+        A file must be as `writer` has it by then: each opens its log too.
+        """
+        with translated(), CancelScope(shield=True):
+            await self.reader.open()
+
     async def _run(self, side: Side, work: Callable[[Connection], Answer]) -> Answer:
         with translated(), CancelScope(shield=True):
             answer = await side.run(work)
@@ -95,6 +107,9 @@ class _Served:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+
+    async def open(self) -> None:
+        """Each is opened when it is needed, and may be closed by the server at any time."""
 
     async def run(self, work: Callable[[Connection], Answer]) -> Answer:
         async with self._engine.begin() as connection:
@@ -118,6 +133,14 @@ class _Filed:
         self._engine, self._writes = engine, writes
         self._threads = CapacityLimiter(connections)
         self._idle: list[Connection] = []
+
+    async def open(self) -> None:
+        await to_thread.run_sync(self._open)
+
+    def _open(self) -> None:
+        while len(self._idle) < self._threads.total_tokens:
+            self._idle.append(connection := self._engine.connect())
+            connection.exec_driver_sql("SELECT 1 FROM sqlite_master LIMIT 1")  # which opens the log
 
     async def run(self, work: Callable[[Connection], Answer]) -> Answer:
         return await to_thread.run_sync(self._work, work, limiter=self._threads)

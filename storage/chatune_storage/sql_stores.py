@@ -82,6 +82,7 @@ async def _prepare(database: Database, keyring: Keyring, chain: AuditChain) -> N
 
     try:
         await database.write(prepare)
+        await database.open_readers()
     except (RetryLater, DBAPIError) as error:
         raise cannot_open(database.name, _reason(error)) from error
 

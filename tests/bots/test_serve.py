@@ -40,6 +40,28 @@ def test_an_answer_that_outlasts_the_limit_is_given_at_the_next_start(
         assert second.answer() == f"You said: {HANGS}"
 
 
+LOOKS = """
+import gc
+from chatune_core.bots import Bot, Context
+bot = Bot()
+@bot.command("looks", help="How often 5,000 new objects are looked through, and old ones with them.")
+async def looks(context: Context) -> str:
+    before = sum(one["collections"] for one in gc.get_stats())
+    new = [[] for _ in range(5000)]
+    after = sum(one["collections"] for one in gc.get_stats())
+    return f"{after - before} {any(one is bot for one in gc.get_objects())}"
+"""
+
+
+def test_a_turn_is_not_held_up_to_look_for_garbage_in_what_stays(served: Shell) -> None:
+    (served.folder / "my_bot.py").write_text(LOOKS)
+
+    looks, old_too = served.run("serve", "--bot", "my_bot.py", typed="/looks\n").out.split()
+
+    assert int(looks) <= 1, "the usual is a look every 700"
+    assert old_too == "False", "what was there at the start is left alone"
+
+
 def test_without_a_platform_there_is_one_clear_line(served: Shell) -> None:
     served.environment["CHATUNE_SERVE__PLATFORMS"] = "[]"
 
