@@ -149,6 +149,7 @@ def test_4_bit_weights_of_a_4_bit_file_answer_as_unpacked_ones_in_few_rows_and_i
     packed = opened(gguf_file, cache, dtype="bfloat16", weights="int4").runner
 
     # In many rows the input is turned into 8-bit integers too, where the processor is quick at those.
+    # Random weights take that worse than trained ones; test_bundled.py says what it costs those.
     for tokens, share in ((PROMPT, 0.05), (PROMPT * 5, 0.1)):
         expected = last_logits(exact, tokens)
         assert (last_logits(packed, tokens) - expected).norm() < share * expected.norm()

@@ -166,6 +166,7 @@ def test_8_bit_weights_stay_close_to_unpacked_ones_in_few_rows_and_in_many(
     for tokens in (TOKENS[:3], TOKENS):
         expected = last_logits(exact, tokens)
         # Many rows have 8-bit weights too where integers are fast; the int8 kernel errs by 0.08.
+        # Random weights take that worse than trained ones; test_bundled.py says what it costs those.
         assert (last_logits(packed, tokens) - expected).norm() < 0.1 * expected.norm()
 
 
