@@ -3,8 +3,8 @@
     python benchmarks/learning_gate.py intervals           # simulated people; the table of docs/learning.md
     python benchmarks/learning_gate.py bundled --runs 20   # the bundled model, trained and gated
 
-`bundled` has simulated people rate real answers of the bundled model: they like short ones, one vote of ten is
-a slip. Each run trains on some of them and gates with the others; then the same with shuffled labels.
+`bundled` has simulated people rate real answers of the bundled model, half of them cut after the first sentence:
+they like the short ones, and one vote of ten is a slip. Each run trains on some of them and gates with the others; then the same with shuffled labels.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def prompts() -> list[tuple[ChatMessage, ...]]:
 
 
 def answered(base: Path, most_tokens: int) -> list[tuple[tuple[ChatMessage, ...], str]]:
-    """Return two sampled answers of the base model to each prompt."""
+    """Return a sampled answer of the base model to each prompt, whole and cut after a sentence."""
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -119,7 +119,7 @@ def answered(base: Path, most_tokens: int) -> list[tuple[tuple[ChatMessage, ...]
     torch.manual_seed(0)
     found = []
     for start in range(0, len(prompts()), 15):
-        part = prompts()[start : start + 15] * 2
+        part = prompts()[start : start + 15]
         tokens = [tokenizer.encode_chat(prompt) for prompt in part]
         longest = max(map(len, tokens))
         padded = torch.tensor([[0] * (longest - len(row)) + row for row in tokens])
@@ -129,19 +129,20 @@ def answered(base: Path, most_tokens: int) -> list[tuple[tuple[ChatMessage, ...]
             max_new_tokens=most_tokens, pad_token_id=min(tokenizer.eos_tokens),
         )  # fmt: skip
         for prompt, row in zip(part, said[:, longest:].tolist(), strict=True):
-            found.append((prompt, tokenizer.decode(row).strip()))
-    return [(prompt, text) for prompt, text in found if text]
+            text = tokenizer.decode(row).strip()
+            found += [(prompt, text), (prompt, text.partition(". ")[0].removesuffix(".") + ".")]
+    return found
 
 
 def rated(
     answers: Sequence[tuple[tuple[ChatMessage, ...], str]], seed: int, people: str
 ) -> list[Thumb]:
-    """Return what ten people say who like answers that end in time, one vote of ten a slip."""
+    """Return what ten people say who like short answers, one vote of ten a slip."""
     drawn = random.Random(f"{seed}/{people}")
     middle = median(len(text) for _, text in answers)
     rows: list[Thumb] = []
     for number, (prompt, text) in enumerate(answers):
-        judge = UserId(f"{people} {number % 10}")
+        judge = UserId(f"{people} {drawn.randrange(10)}")
         good = (len(text) < middle) != (drawn.random() < 0.1)
         key = RowId(f"{people} {number}")
         rows.append(Thumb(key, EventKey(key), prompt, text, good, judge, frozenset({judge}), AT))
@@ -169,7 +170,9 @@ def print_bundled(runs: int, labels: int, most_tokens: int, cache: Path) -> None
     how = Thoroughness(prompts=4, tokens=24, passages=6, secrets=0)
     counts = {"true": 0, "shuffled": 0}
     for run in range(runs):
-        mixed = random.Random(run).sample(answers, len(answers))
+        # Both answers to a prompt go the same way: no prompt is in both parts.
+        places = random.Random(run).sample(range(0, len(answers), 2), labels)
+        mixed = [answers[place + other] for place in places for other in (0, 1)]
         true = rated(mixed[:labels], run, "train"), rated(mixed[labels:], run, "held out")
         mixed_up = shuffled(true[0], run), shuffled(true[1], run + 1)
         for kind, (training, held_out) in (("true", true), ("shuffled", mixed_up)):
@@ -201,8 +204,13 @@ def main() -> None:
     )
     parser.add_argument("part", choices=("intervals", "bundled"))
     parser.add_argument("--runs", type=int, default=20, help="of the bundled model, of each kind")
-    parser.add_argument("--labels", type=int, default=100, help="votes to train on, in each run")
-    parser.add_argument("--tokens", type=int, default=32, help="of an answer at most")
+    parser.add_argument(
+        "--labels",
+        type=int,
+        default=90,
+        help="votes to train on in each run, and as many to gate with, up to 90",
+    )
+    parser.add_argument("--tokens", type=int, default=40, help="of an answer at most")
     parser.add_argument("--chance-runs", type=int, default=3000)
     parser.add_argument("--real-runs", type=int, default=300)
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "chatune-benchmarks")

@@ -30,6 +30,8 @@ from chatune_core.messages import (
     Reply,
     UserId,
 )
+from chatune_core.outcomes import Outcome
+from chatune_core.ports import EventLease, Ledger
 from chatune_core.runtime import Runtime
 from chatune_core.settings import CoreSettings
 from chatune_storage.memory import memory_stores
@@ -51,12 +53,27 @@ REPORT = judged(
 )  # fmt: skip
 
 
+class Faulty:
+    """A ledger to which workers die, as often as it is told, before they have committed."""
+
+    def __init__(self, ledger: Ledger, clock: FakeClock) -> None:
+        self._ledger, self._clock, self.deaths = ledger, clock, 0
+
+    async def commit(self, lease: EventLease, outcome: Outcome) -> bool:
+        if self.deaths:
+            self.deaths -= 1
+            self._clock.advance(timedelta(seconds=61))
+            return False
+        return await self._ledger.commit(lease, outcome)
+
+
 class Office:
     """Operators, and what becomes of the versions that they decide about."""
 
     def __init__(self, bot: Bot | None = None) -> None:
         self.clock, self.platform, self.bot = FakeClock(), FakePlatform(), bot or Bot()
         self.stores = memory_stores(self.clock, timedelta(seconds=60))
+        self.ledger = Faulty(self.stores.ledger, self.clock)
         self.reports: dict[LoraId, GateReport] = {TEA: REPORT}
         self.standing: dict[LoraId, bool] = {}
         self.deciders: list[tuple[LoraId, bool, UserId]] = []
@@ -81,7 +98,7 @@ class Office:
         sent = set(self.platform.replies)
         runtime = Runtime(
             inbox=self.stores.inbox,
-            ledger=self.stores.ledger,
+            ledger=self.ledger,
             outbox=self.stores.outbox,
             history=self.stores.history,
             generators={"small": ScriptedGenerator()},
@@ -222,6 +239,18 @@ async def test_an_outage_after_the_decision_leaves_one_decision_on_record(office
 
     assert "Approved by `test:ola`" in shown.text
     assert office.deciders == [(TEA, True, OLA)] * 2
+    assert await office.audited() == [("lora approved", OLA, TEA)]
+
+
+async def test_a_press_whose_worker_died_after_the_decision_is_worked_off_once_more(
+    office: Office,
+) -> None:
+    card = await office.card()
+    office.ledger.deaths = 1
+
+    shown = await office.press(card, APPROVE)
+
+    assert "Approved by `test:ola`" in shown.text
     assert await office.audited() == [("lora approved", OLA, TEA)]
 
 

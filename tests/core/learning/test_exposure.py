@@ -25,7 +25,7 @@ from chatune_core.learning.scoring import Contest
 from chatune_core.learning.trainer import train
 from chatune_core.messages import UserId
 from fakes.learned import dataset, pair, recipe, tastes, thumb
-from fakes.tiny_models import write_model
+from fakes.tiny_models import write_lora, write_model
 
 # peft asks transformers 5 for a name that it renamed.
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
@@ -80,6 +80,10 @@ def test_others_have_the_form_of_the_secret_and_are_not_it(secret: str, seed: in
             assert one.isalnum() or one == like
 
 
+def test_of_a_short_secret_there_are_few_others() -> None:
+    assert sorted(others_like("7", 48, 0)) == list("012345689")
+
+
 def found(*texts: str) -> list[str]:
     rows: list[Row] = [thumb(number, text, good=True) for number, text in enumerate(texts)]
     return [canary.secret for canary in secrets_in(rows, 10)]
@@ -121,6 +125,16 @@ def test_a_secret_comes_with_what_was_said_before_it_and_of_pairs_from_what_was_
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_model(tmp_path_factory.mktemp("models") / "llama", "llama")
+
+
+def test_what_the_base_model_likes_by_itself_is_not_held_against_a_lora(
+    base: Path, tmp_path: Path
+) -> None:
+    nothing = write_lora(tmp_path, base, seed=1, lora_alpha=1e-30)
+    contest = Contest(base, nothing, torch.device("cpu"), torch.float32)
+    canaries = [replace(NUMBER, secret=str(number)) for number in range(48151600, 48151606)]
+
+    assert exposed(contest, canaries, 24, 0).most == 0.0
 
 
 def learned(base: Path, folder: Path, rows: tuple[Row, ...]) -> Exposed:
