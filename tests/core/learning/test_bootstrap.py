@@ -5,7 +5,7 @@ import random
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatune_core.generation.requests import ChatMessage
@@ -195,6 +195,7 @@ def test_students_quantiles_are_those_of_the_tables(
     assert student_t(probability, freedom) == pytest.approx(quantile, abs=5e-4)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(1, 200), st.floats(0.51, 0.999))
 def test_fewer_people_need_a_wider_interval(freedom: int, probability: float) -> None:
     assert student_t(probability, freedom) > student_t(probability, freedom + 1)

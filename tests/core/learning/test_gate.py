@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatune_core.learning.gate import Decision, judged, not_yet, too_few
@@ -170,6 +170,7 @@ MEASURES = sorted(name for name in Behaviour.__slots__ if name != "accuracy")
 NO_NUMBER = st.sampled_from([math.nan, math.inf])
 
 
+@settings(deadline=None)
 @given(st.sampled_from(MEASURES), NO_NUMBER, st.booleans())
 def test_what_could_not_be_measured_never_passes(measure: str, value: float, of_both: bool) -> None:
     measured = after(**{measure: value})
@@ -179,6 +180,7 @@ def test_what_could_not_be_measured_never_passes(measure: str, value: float, of_
     assert judged(measured, SETTINGS).decision is Decision.REFUSED
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["value", "low"]))
 def test_a_gain_that_is_no_number_never_passes(part: str) -> None:
     gain = replace(GOOD.gain, **{part: math.nan})
@@ -187,6 +189,7 @@ def test_a_gain_that_is_no_number_never_passes(part: str) -> None:
     assert not judged(replace(GOOD, win_rate=math.nan), SETTINGS).passed
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from([name for name in MEASURES if name != "length"]),
     st.floats(0, 100),
@@ -201,6 +204,7 @@ def test_a_candidate_that_is_worse_in_one_thing_is_never_judged_better(
         assert judged(after(**{measure: better}), SETTINGS).passed
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, 80),
     st.integers(0, 10),

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatune_core.learning.curves import Curve
@@ -105,6 +105,7 @@ def test_a_page_needs_and_runs_nothing() -> None:
     assert not {"src", "href"} & set(Seen(page).attributes)
 
 
+@settings(deadline=None)
 @given(st.one_of(st.just(HOSTILE), st.text(max_size=60)))
 def test_no_text_becomes_an_element_of_the_page(text: str) -> None:
     plain, hostile = Seen(as_html(with_text("x"), "x")), Seen(as_html(with_text(text), text))
@@ -113,6 +114,7 @@ def test_no_text_becomes_an_element_of_the_page(text: str) -> None:
     assert hostile.attributes == plain.attributes
 
 
+@settings(deadline=None)
 @given(st.one_of(st.just(HOSTILE), st.text(max_size=60)))
 def test_no_text_has_a_meaning_in_markdown(text: str) -> None:
     shown = markdown_text(text)
