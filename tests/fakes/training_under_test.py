@@ -75,3 +75,24 @@ def trained_unless_killed(base: Path, folder: Path, kill_after: int | None) -> T
         return words
     finally:
         process.join()
+
+
+def niceness_of_a_pace(nice: int) -> int:
+    """Return how nice a new process is that keeps to the pace."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    here, there = context.Pipe()
+    process = context.Process(target=_tell_niceness, args=(nice, there))
+    process.start()
+    found: int = here.recv()
+    process.join()
+    return found
+
+
+def _tell_niceness(nice: int, pipe: Connection) -> None:
+    import os
+
+    from chatune_core.learning.pacing import Pacer
+
+    Pacer(Pace(nice=nice))
+    pipe.send(os.getpriority(os.PRIO_PROCESS, 0))

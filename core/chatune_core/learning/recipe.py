@@ -17,7 +17,8 @@ class Recipe:
     seed: of LoRA's first weights and the order of rows; the same seed gives the same LoRA.
     rank, alpha: of the LoRA (Hu et al. 2021, arXiv:2106.09685), on every linear layer but the head.
     learning_rate: of AdamW at its highest; it rises over the first tenth and falls to nothing.
-    epochs: how often each row is seen. rows_per_step: rows to one step of the optimizer.
+    epochs: how often each row is seen; 0 is as often as it takes for about 60 steps, 4 times at most.
+    rows_per_step: rows to one step of the optimizer.
     beta: of KTO and DPO: how little the model may move for a preference, > 0.
     anchor: weight of the negative log-likelihood of good answers, nats a token.
     replay: weight of the divergence from the base on general text, nats a token.
@@ -31,17 +32,17 @@ class Recipe:
     seed: int = 0
     rank: int = 16
     alpha: int = 32
-    learning_rate: float = 5e-4
-    epochs: int = 2
-    rows_per_step: int = 16
+    learning_rate: float = 1e-3
+    epochs: int = 0
+    rows_per_step: int = 8
     beta: float = 0.1
     anchor: float = 0.1
     replay: float = 1.0
     replay_tokens: int = 64
     kl_limit: float = 0.1
-    mismatched_rows: int = 4
+    mismatched_rows: int = 2
     max_tokens: int = 512
-    tokens_per_batch: int = 1024
+    tokens_per_batch: int = 512
     checkpoint_steps: int = 10
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
@@ -58,7 +59,6 @@ _ABOVE_ZERO = (
     "rank",
     "alpha",
     "learning_rate",
-    "epochs",
     "rows_per_step",
     "beta",
     "kl_limit",

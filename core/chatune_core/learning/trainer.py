@@ -36,6 +36,8 @@ _LAYOUT = 1
 """Part of a run's key; goes up when the loop or a checkpoint changes so that old ones do not fit."""
 _MISMATCHED = 64
 """Rows that KTO's reference point is measured on, some of them in each step."""
+_STEPS, _MOST_EPOCHS = 60, 4
+"""How long a run is where the recipe leaves it open: few rows are seen more often."""
 _WARMUP = 0.1
 _LONGEST_GRADIENT = 1.0
 _EXPLODED = 1e3
@@ -135,8 +137,9 @@ class _Run:
         self.policy = Policy(base, recipe.rank, recipe.alpha, recipe.seed, device, dtype)
         self._weights = self.policy.weights
         self._optimizer = torch.optim.AdamW(self._weights.values(), weight_decay=0.0)
-        mismatched = mismatched_rows(self.tokenized, _MISMATCHED, recipe.seed)
         self._plan = _plan(len(self.tokenized.examples), recipe)
+        needed = min(_MISMATCHED, recipe.mismatched_rows * len(self._plan))
+        mismatched = mismatched_rows(self.tokenized, needed, recipe.seed)
         self._history = torch.zeros(len(self._plan), len(_PARTS), dtype=torch.float64)
         self.taken = self._restored(checkpoint) if checkpoint else 0
         self._objective = Objective(
@@ -314,9 +317,11 @@ def schedule(progress: float) -> float:
 
 
 def _plan(examples: int, recipe: Recipe) -> list[list[int]]:
+    """Return the numbers of the examples in each step of the run."""
+    wanted = round(_STEPS * recipe.rows_per_step / examples)
     return [
         step
-        for epoch in range(recipe.epochs)
+        for epoch in range(recipe.epochs or min(max(wanted, 1), _MOST_EPOCHS))
         for step in steps_of_epoch(examples, recipe.rows_per_step, recipe.seed, epoch)
     ]
 

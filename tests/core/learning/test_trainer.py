@@ -12,7 +12,7 @@ from chatune_core.errors import ConfigurationError, TrainingFailed
 from chatune_core.generation.requests import ChatMessage
 from chatune_core.generation.tokenizer import load_tokenizer
 from chatune_core.learning.recipe import Watcher
-from chatune_core.learning.trainer import train
+from chatune_core.learning.trainer import _plan, train
 from fakes.learned import Noted, dataset, pair, recipe, tastes, thumb
 from fakes.tiny_models import reference, reference_with, write_model
 
@@ -105,10 +105,17 @@ def test_one_row_and_rows_of_one_kind_are_enough(good: bool, base: Path, tmp_pat
     assert trained.metrics["rows"] == 1
 
 
-@pytest.mark.parametrize("name", ["rank", "beta", "epochs", "rows_per_step", "kl_limit"])
+@pytest.mark.parametrize("name", ["rank", "beta", "rows_per_step", "kl_limit"])
 def test_settings_that_mean_nothing_are_refused(name: str) -> None:
     with pytest.raises(ConfigurationError, match=rf"training\.{name} must be above zero, got 0"):
         recipe(**{name: 0})
+
+
+@pytest.mark.parametrize(("rows", "steps"), [(4, 4), (20, 20), (60, 60), (120, 60), (1000, 250)])
+def test_few_rows_are_seen_more_often_where_the_recipe_leaves_it_open(
+    rows: int, steps: int
+) -> None:
+    assert len(_plan(rows, recipe(epochs=0))) == steps
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_writes_nothing(
