@@ -28,7 +28,7 @@ class Reference:
 def mismatched_rows(tokenized: Tokenized, most: int, seed: int) -> list[TokenRow]:
     """Return prompts of rated rows, each with the answer to another of them; see `reference_point`."""
     rated = [e.rated for e in tokenized.examples if isinstance(e, Rated)]
-    if len(rated) < 2:
+    if len(rated) < 2 or not most:
         return []
     chosen = random.Random(f"{seed}/mismatched").sample(rated, min(len(rated), max(most, 2)))
     return [
