@@ -19,6 +19,8 @@ from chatune_core.errors import GenerationFailed, InvalidInput
 from chatune_core.messages import ConversationId
 from chatune_core.runtime import Runtime
 
+_OF_WHAT_IS_KEPT = frozenset(("feedback", "link", "memory", "reset", "training"))
+"""Commands that would tell or change what lies in the database, which a pipe leaves alone."""
 _WIDEST = 4  # bytes of the longest UTF-8 character
 _GRACE_S = 30.0  # beyond the deadline of the answer itself
 
@@ -80,8 +82,13 @@ async def _message(longest: int) -> str:
 def _check_command(runtime: Runtime, text: str) -> None:
     """Refuse a wrong command here, for its answer would look like any other in a pipe."""
     parsed = runtime.commands.parse(text)
-    if parsed is not None:
-        bind(runtime.commands.find(parsed[0]), parsed[1])
+    if parsed is None:
+        return
+    name, arguments = parsed
+    bind(runtime.commands.find(name), arguments)
+    if name in _OF_WHAT_IS_KEPT or (name == "model" and arguments.strip()):
+        remedy = "give --model NAME instead" if name == "model" else "type it into `chatune chat`"
+        raise InvalidInput(f"A pipe keeps nothing, so /{name} would have no effect; {remedy}.")
 
 
 async def _within(patience_s: float, runtime: Runtime, text: str) -> None:

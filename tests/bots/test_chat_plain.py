@@ -81,6 +81,31 @@ def test_what_can_be_mended_is_answered_and_the_person_is_told(
     assert ran.errors.startswith(f"chatune: {said}")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/memory on",
+        "/memory show",
+        "/feedback on",
+        "/training",
+        "/link",
+        "/model scripted",
+        "/reset",
+    ],
+)
+def test_a_command_about_what_is_kept_says_that_a_pipe_keeps_nothing(
+    served: Shell, line: str
+) -> None:
+    ran = served.run("chat", "--plain", typed=line)
+
+    assert (ran.code, ran.out) == (2, "")
+    assert f"A pipe keeps nothing, so {line.split()[0]} would have no effect; " in ran.errors
+
+
+def test_a_command_that_keeps_nothing_is_answered(served: Shell) -> None:
+    assert served.run("chat", "--plain", typed="/model").out == "* scripted: fake-model\n"
+
+
 def test_a_model_that_is_not_configured_is_one_line(served: Shell) -> None:
     ran = served.run("chat", "--plain", "--model", "big", typed="hello")
 
