@@ -8,7 +8,7 @@ import pytest
 from chatune_core.errors import RetryLater
 from chatune_core.messages import ConversationId, EventKey
 from chatune_core.moderation.answers import SUPPORT
-from chatune_core.moderation.cases import CaseState, Measure, Taken
+from chatune_core.moderation.cases import CaseState, Measure
 from chatune_core.moderation.measures import NOT_HERE, OVER
 from chatune_core.moderation.moderator import Failing
 from chatune_core.moderation.policy import Place
@@ -102,17 +102,19 @@ async def test_a_message_that_cannot_be_removed_is_flagged_and_the_card_says_why
     assert "The message was flagged." in warning.text
 
 
-async def test_where_a_platform_cannot_do_it_the_case_says_so(town: Town) -> None:
-    town.enforcer.measures = frozenset({Measure.REMOVE})
+async def test_where_a_platform_cannot_do_it_the_case_says_why(town: Town) -> None:
+    town.enforcer.measures = frozenset({Measure.FLAG})
 
-    await town.post("that is hateful")
+    card, _ = await town.post("that is hateful")
 
     [case] = await town.cases()
-    assert case.measures == (
-        Taken(Measure.REMOVE),
-        Taken(Measure.TIME_OUT, failed=NOT_HERE),
-        Taken(Measure.WARN),
-    )
+    assert [(taken.measure, taken.failed) for taken in case.measures] == [
+        (Measure.REMOVE, "this platform has no such thing"),
+        (Measure.FLAG, ""),
+        (Measure.TIME_OUT, "this platform has no such thing"),
+        (Measure.WARN, ""),
+    ]
+    assert "not removed (`this platform has no such thing`); flagged" in card.text
 
 
 async def test_without_anybody_to_enforce_moderators_are_told_all_the_same(town: Town) -> None:

@@ -67,7 +67,7 @@ class SlackEnforcer:
         token = self._settings.moderator_token
         if not token:
             raise MeasureRefused(
-                "The bot has no moderator's token, and apps delete only what they wrote themselves."
+                "slack.moderator_token is not set, and apps delete only what they wrote themselves."
             )
         try:
             await self._belongs_to(place.team, token)

@@ -48,8 +48,6 @@ async def _taken(
     enforcer: Enforcer,
     now: datetime,
 ) -> Taken:
-    if measure not in {*enforcer.measures, Measure.WARN}:
-        return Taken(measure, failed=NOT_HERE)
     until = posted.at + watch.time_out if measure is Measure.TIME_OUT else None
     if until is not None and until <= now:
         return Taken(measure, until, OVER)
