@@ -68,6 +68,7 @@ class FakeOpenAIServer:
         self.resume_listing()
         self.strict = False
         self.loras: dict[str, str] | None = None
+        self.loras_refusal: Refusal | None = None
         self.usage: Mapping[str, object] | None = {"prompt_tokens": 7, "completion_tokens": 3}
         self.open_streams = 0
         self.most_open_streams = 0
@@ -109,6 +110,8 @@ class FakeOpenAIServer:
     def _lora(self, call: Call) -> Refusal:
         if self.loras is None:
             return Refusal(404, {"detail": "Not Found"})
+        if self.loras_refusal is not None:
+            return self.loras_refusal
         name = call.body["lora_name"]
         if call.path.endswith("/unload_lora_adapter"):
             if self.loras.pop(name, None) is None:

@@ -35,6 +35,7 @@ _RECEIPT: Mapping[str, str] = {
     "ratings": "reasons given with a rating",
     "corrections": "corrections",
     "quotes": "other prompts that may have repeated them",
+    "models": "models that learned from them, which are to be trained anew",
 }
 
 

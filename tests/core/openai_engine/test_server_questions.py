@@ -123,6 +123,25 @@ async def test_a_server_without_loras_at_run_time_is_a_configuration_error(
         await (engine.place_lora(TONE, "/x") if what == "place" else engine.drop_lora(TONE))
 
 
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_wrong_key_is_no_fault_of_the_lora(
+    server: FakeOpenAIServer, engine: OpenAIEngine, status: int
+) -> None:
+    server.loras, server.loras_refusal = {}, Refusal(status, {"error": {"message": "no"}})
+
+    with pytest.raises(ConfigurationError, match="Set the right API key"):
+        await engine.place_lora(TONE, "/loras/tone-3")
+
+
+async def test_a_server_that_does_not_answer_in_time_is_no_fault_of_the_lora(
+    server: FakeOpenAIServer, opened: Open
+) -> None:
+    server.loras = {}
+    async with opened(first_token_for=timedelta(0)) as engine:
+        with pytest.raises(RetryLater, match="did not answer for 'tone-3' in time"):
+            await engine.place_lora(TONE, "/loras/tone-3")
+
+
 async def test_a_server_that_is_down_places_nothing(opened: Open) -> None:
     async with opened(base_url="http://127.0.0.1:9/v1") as engine:
         with pytest.raises(RetryLater):
