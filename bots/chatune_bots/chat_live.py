@@ -19,7 +19,7 @@ from chatune_adapters.console.session import ConsoleSession
 from chatune_bots.compose import Parts, open_models, open_stores, utc_now, watched
 from chatune_bots.leading import lead
 from chatune_bots.lock import held
-from chatune_bots.loras import canary_job, served_loras
+from chatune_bots.loras import lora_jobs, served_loras
 from chatune_bots.moderation import open_moderation
 from chatune_bots.person import terminal_platform, terminal_user
 from chatune_bots.start import Start
@@ -99,7 +99,7 @@ class Core:
                 tasks.start_soon(parts.read_notes)
                 tasks.start_soon(loras.run)
                 jobs = [
-                    canary_job(settings, stores, models.generators, loras),
+                    *lora_jobs(settings, home, stores, models.generators, loras),
                     *training_jobs(self._begun, stores, logger.info),
                 ]
                 tasks.start_soon(lead, settings, stores, jobs)

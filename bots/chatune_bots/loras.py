@@ -1,7 +1,7 @@
 """The LoRAs that serve, and the watch over those that are new."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from chatune_bots.home import Home
 from chatune_bots.settings import LocalModel, Settings
 from chatune_core.learning.files import LoraFiles
 from chatune_core.learning.serving import Host, LoraEngine, ServedLoras
+from chatune_core.learning.tidying import remove_stale_files
 from chatune_core.learning.watching import CanaryWatch
 from chatune_core.ports import Generator
 from chatune_storage.stores import Stores
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from chatune_bots.schedule import Job
 
 log = logging.getLogger(__name__)
-_LOOKS = timedelta(minutes=1)
+_LOOKS, _TIDIES = timedelta(minutes=1), timedelta(hours=1)
 
 
 def served_loras(
@@ -43,14 +44,15 @@ def served_loras(
     return ServedLoras(hosts, stores.loras, LoraFiles(home.loras), utc_now, tell)
 
 
-def canary_job(
+def lora_jobs(
     settings: Settings,
+    home: Home,
     stores: Stores,
     generators: Mapping[str, Generator],
     loras: ServedLoras,
     tell: Callable[[str], None] = log.warning,
-) -> "Job":
-    """Return the job that promotes canaries and rolls them back."""
+) -> "Sequence[Job]":
+    """Return the jobs that promote canaries and roll them back, and delete what may serve no more."""
     from chatune_bots.schedule import Job
     from chatune_bots.triggers import every
 
@@ -63,4 +65,9 @@ def canary_job(
     async def look(due: datetime) -> None:
         await watch.look()
 
-    return Job("canary", every(_LOOKS), look)
+    async def tidy(due: datetime) -> None:
+        removed = await remove_stale_files(stores.loras, LoraFiles(home.loras))
+        if removed:
+            log.info("deleted the files of stale versions: %s", ", ".join(removed))
+
+    return Job("canary", every(_LOOKS), look), Job("tidy models", every(_TIDIES), tidy)

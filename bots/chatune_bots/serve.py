@@ -24,7 +24,7 @@ from chatune_bots.health import serve_health
 from chatune_bots.home import Home
 from chatune_bots.leading import lead
 from chatune_bots.lock import held
-from chatune_bots.loras import canary_job, served_loras
+from chatune_bots.loras import lora_jobs, served_loras
 from chatune_bots.moderation import open_moderation
 from chatune_bots.moderation_desk import moderation_desk
 from chatune_bots.person import terminal_platform, terminal_user
@@ -91,7 +91,7 @@ async def _serve(begun: Start) -> None:
                     tasks.start_soon(parts.read_notes)
                     tasks.start_soon(loras.run)
                     jobs = [
-                        canary_job(settings, stores, models.generators, loras, _say),
+                        *lora_jobs(settings, home, stores, models.generators, loras, _say),
                         *training_jobs(begun, stores, _say),
                     ]
                     tasks.start_soon(lead, settings, stores, jobs)

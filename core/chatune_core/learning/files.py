@@ -84,10 +84,13 @@ class LoraFiles:
             raise GenerationFailed(_changed(CONFIGURATION, version, is_now, wanted))
         return folder
 
-    def remove(self, version: LoraVersion) -> None:
-        """Delete the files of a version; nothing happens if there are none."""
-        if Path(version.folder).name == version.folder:
-            shutil.rmtree(self._root / version.folder, ignore_errors=True)
+    def remove(self, version: LoraVersion) -> bool:
+        """Delete the files of a version; return whether there were any."""
+        folder = self._root / version.folder
+        if Path(version.folder).name != version.folder or not folder.is_dir():
+            return False
+        shutil.rmtree(folder, ignore_errors=True)
+        return True
 
 
 def _kept(lora: LoraId, folder: Path) -> Kept:

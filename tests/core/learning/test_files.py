@@ -84,8 +84,8 @@ def test_damaged_files_are_refused_by_name(
 def test_files_that_are_on_another_machine_are_no_fault_of_the_version(
     files: LoraFiles, kept: LoraVersion
 ) -> None:
-    files.remove(kept)
-    files.remove(kept)
+    assert files.remove(kept)
+    assert not files.remove(kept)
 
     with pytest.raises(RetryLater, match="share that folder"):
         files.checked(kept)
@@ -98,7 +98,7 @@ def test_a_version_cannot_point_out_of_the_registry(
 
     with pytest.raises(GenerationFailed, match="no folder of the registry"):
         files.checked(outside)
-    files.remove(outside)
+    assert not files.remove(outside)
     assert source.is_dir()
 
 
