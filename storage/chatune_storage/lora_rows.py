@@ -58,9 +58,8 @@ def mark_stale(
     lock_sources(connection)
     versions = lora_versions.c
     fresh = select(versions.id, versions.lora, versions.model, versions.state)
-    found = connection.execute(
-        fresh.where(versions.id.in_(taught), ~versions.stale).order_by(versions.id)
-    ).all()
+    # Of a stale one nothing is known that could choose it again.
+    found = connection.execute(fresh.where(versions.id.in_(taught)).order_by(versions.id)).all()
     ids = [row.id for row in found]
     if ids:
         connection.execute(update(lora_versions).where(versions.id.in_(ids)).values(stale=True))

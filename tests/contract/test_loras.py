@@ -162,6 +162,17 @@ async def test_what_stands_in_the_way_is_retired_with_it(stores: Stores, state: 
     ]
 
 
+async def test_the_share_of_a_canary_may_be_raised(stores: Stores) -> None:
+    await taught(stores)
+    await stores.loras.move(TERSE.id, {CANDIDATE}, CANARY, "first", share=0.1)
+
+    assert await stores.loras.move(TERSE.id, {CANARY}, CANARY, "it goes well", share=0.5)
+
+    canary = await stands(stores)
+    assert (canary.state, canary.share) == (CANARY, 0.5)
+    assert (await audited(stores))[1:] == ["system: models.canary terse"] * 2
+
+
 async def test_the_active_version_stays_while_another_is_a_canary(stores: Stores) -> None:
     await taught(stores)
     await stores.loras.add(version("newer"), SOURCES)

@@ -138,6 +138,16 @@ def test_within_the_limits_or_in_doubt_no_guard_minds(new: Arm) -> None:
     assert decide(USUAL, new, 0.5, DAY, RULES).course is Course.GO_ON
 
 
+def test_more_is_let_pass_up_to_the_limit_however_sure_it_is() -> None:
+    usual = Arm((), 50_000, 2_500_000, 150_000_000)
+    new = replace(usual, lost=900, withheld=400)
+
+    assert decide(usual, new, 0.5, DAY, RULES).course is Course.GO_ON
+    strict = replace(RULES, more_lost=0.005)
+    assert decide(usual, new, 0.5, DAY, strict).course is Course.ROLL_BACK
+    assert decide(usual, replace(new, withheld=700), 0.5, DAY, RULES).course is Course.ROLL_BACK
+
+
 def simulated(usual: float, new: float, runs: int = 120) -> list[Course]:
     """Return how canaries end that are looked at after every tenth vote, in a community."""
     chance, ends = random.Random(17), []

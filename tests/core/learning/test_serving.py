@@ -221,6 +221,19 @@ async def test_a_damaged_canary_is_retired_and_the_active_version_stays(rig: Rig
     assert (await rig.state("v1"))[1] == "test", "nothing was in its place"
 
 
+async def test_a_damaged_canary_brings_back_nothing_that_was_retired_before(rig: Rig) -> None:
+    await rig.promoted("v1")
+    await rig.move("v1", RETIRED)
+    await rig.add("v2", "v1")
+    await rig.move("v2", CANARY, share=1.0)
+    rig.engine.failing["v2"] = GenerationFailed("the LoRA does not fit")
+
+    await rig.served.refresh()
+
+    assert rig.answering() is None
+    assert (await rig.state("v1"))[0] is RETIRED
+
+
 @pytest.mark.parametrize(
     "fault",
     [
