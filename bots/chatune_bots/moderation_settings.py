@@ -118,7 +118,8 @@ class PlaceSection(_Section):
     `age_gated` allows sexual content there. `exempt_users` are ids as in "discord:1234", and
     `exempt_roles` as in "discord:ROLE" or "slack:TEAM:admin". `watch` looks at what people post
     there; `review` is the moderators' channel that is told, `measures` what is done at once.
-    `time_out_s` is how long a time-out lasts, `slow_mode_s` the pause that slow mode asks for.
+    `time_out_s` is how long a time-out lasts, `slow_mode_s` the pause that slow mode asks for
+    and `slow_mode_for_s` how long it does.
     """
 
     age_gated: bool = False
@@ -130,6 +131,7 @@ class PlaceSection(_Section):
     measures: MeasureSection = MeasureSection()
     time_out_s: float | None = Field(default=None, gt=0, le=28 * 24 * 3600)
     slow_mode_s: float | None = Field(default=None, gt=0, le=6 * 3600)
+    slow_mode_for_s: float | None = Field(default=None, gt=0, le=28 * 24 * 3600)
 
 
 class FailSection(_Section):

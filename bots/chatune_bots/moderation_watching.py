@@ -69,6 +69,8 @@ def _changed(around: _Standing, place: PlaceSection) -> _Standing:
         watch = replace(watch, time_out=timedelta(seconds=place.time_out_s))
     if place.slow_mode_s is not None:
         watch = replace(watch, slow_mode=timedelta(seconds=place.slow_mode_s))
+    if place.slow_mode_for_s is not None:
+        watch = replace(watch, slow_mode_for=timedelta(seconds=place.slow_mode_for_s))
     watched = around.watched if place.watch is None else place.watch
     return _Standing(watched, replace(watch, measures=measures))
 

@@ -323,8 +323,14 @@ class Enforcer(Protocol):
         """Keep `user` from writing in the workspace until then; None lets them write again."""
         ...
 
-    async def slow_down(self, conversation: ConversationId, pause: timedelta) -> None:
-        """Let a person write there only once in `pause`; zero lifts it."""
+    async def slow_down(
+        self, conversation: ConversationId, pause: timedelta, until: datetime | None = None
+    ) -> None:
+        """Let a person write there only once in `pause`, until then; zero lifts it at once.
+
+        It ends by itself, though the process starts again in between. Of several ends the last
+        counts; None is no end.
+        """
         ...
 
     def aside(self, conversation: ConversationId, user: UserId) -> ConversationId:

@@ -17,6 +17,7 @@ class FakeEnforcer:
         self.flagged: set[MessageKey] = set()
         self.timed_out: dict[UserId, datetime] = {}
         self.pauses: dict[ConversationId, timedelta] = {}
+        self.ends: dict[ConversationId, datetime | None] = {}
         self.refused: dict[Measure, str] = {}
         self.outages: list[Exception] = []
         self.calls = 0
@@ -42,11 +43,14 @@ class FakeEnforcer:
         if until is not None:
             self.timed_out[user] = until
 
-    async def slow_down(self, conversation: ConversationId, pause: timedelta) -> None:
+    async def slow_down(
+        self, conversation: ConversationId, pause: timedelta, until: datetime | None = None
+    ) -> None:
         self._admit(Measure.SLOW_DOWN)
         self.pauses.pop(conversation, None)
         if pause:
             self.pauses[conversation] = pause
+            self.ends[conversation] = until
 
     def aside(self, conversation: ConversationId, user: UserId) -> ConversationId:
         platform = conversation.partition(":")[0]

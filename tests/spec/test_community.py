@@ -8,6 +8,7 @@ import pytest
 from chatune_core.errors import RetryLater
 from chatune_core.messages import ConversationId, EventKey
 from chatune_core.moderation.answers import SUPPORT
+from chatune_core.moderation.cards import moment
 from chatune_core.moderation.cases import CaseState, Measure
 from chatune_core.moderation.measures import NOT_HERE, OVER
 from chatune_core.moderation.moderator import Failing
@@ -123,6 +124,16 @@ async def test_without_anybody_to_enforce_moderators_are_told_all_the_same(town:
     [card] = await town.post("a foulword")
 
     assert f"not removed (`{NOT_HERE}`)" in card.text
+
+
+async def test_slow_mode_is_asked_for_with_an_end(town: Town) -> None:
+    posted = town.posted("see https://bad.example/x")
+    end = posted.at + timedelta(minutes=15)
+
+    [card] = await town.happen(posted)
+
+    assert town.enforcer.ends == {posted.conversation: end}
+    assert f"slow mode until {moment(end)}" in card.text
 
 
 async def test_a_time_out_ends_by_the_time_of_the_message(town: Town) -> None:

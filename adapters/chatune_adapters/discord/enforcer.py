@@ -1,7 +1,9 @@
 """What the bot may do on Discord about messages and people. All of it may be repeated."""
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +23,9 @@ from chatune_core.messages import ConversationId, MessageKey, UserId
 from chatune_core.moderation.cases import Measure
 from chatune_core.ports import KeyValues
 
+logger = logging.getLogger(__name__)
+_PAUSE = ":pause:"
+"""In the name of a note about a channel's slow mode."""
 _FLAG = quote("\N{WARNING SIGN}\N{VARIATION SELECTOR-16}")
 _LONGEST_TIME_OUT = timedelta(days=28) - timedelta(minutes=1)
 """Discord takes 28 days; the minute is for clocks that differ."""
@@ -28,6 +33,27 @@ _SLOWEST_S = 21_600
 _REMEMBERED = 10_000
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _GONE = frozenset({UNKNOWN_MESSAGE, UNKNOWN_CHANNEL, UNKNOWN_EMOJI})
+
+
+@dataclass(frozen=True, slots=True)
+class _Slowed:
+    """The slow mode that was replaced, the one that replaced it, in seconds, and when that ends."""
+
+    earlier: int
+    pause: int
+    until: datetime | None
+
+    def __str__(self) -> str:
+        end = f" {self.until.isoformat()}" if self.until else ""
+        return f"{self.earlier} {self.pause}{end}"
+
+    @classmethod
+    def noted(cls, note: str | None) -> "_Slowed | None":
+        """Return what `note` says."""
+        if note is None:
+            return None
+        earlier, pause, *end = note.split()
+        return cls(int(earlier), int(pause), datetime.fromisoformat(end[0]) if end else None)
 
 
 class DiscordEnforcer:
@@ -115,39 +141,64 @@ class DiscordEnforcer:
         ours = self._silenced.get((guild, person), _NEVER)
         return _NEVER if abs(until - ours) < timedelta(seconds=1) else until
 
-    async def slow_down(self, conversation: ConversationId, pause: timedelta) -> None:
-        """See Enforcer.slow_down. A slower channel stays so; lifting brings back what was before."""
+    async def slow_down(
+        self, conversation: ConversationId, pause: timedelta, until: datetime | None = None
+    ) -> None:
+        """See Enforcer.slow_down. A slower channel stays so; its end brings back what was before."""
         guild = guild_of(conversation)
         if guild is None:
             raise MeasureRefused("only possible in a server")
         channel, wanted = channel_of(conversation), round(pause.total_seconds())
-        before = f"discord:{guild}:pause:{channel}"
+        note = f"discord:{guild}{_PAUSE}{channel}"
         try:
             if wanted > 0:
-                await self._slow(channel, min(wanted, _SLOWEST_S), before)
+                await self._slow(channel, min(wanted, _SLOWEST_S), until, note)
             else:
-                await self._lift(channel, before)
+                await self._lift(channel, note)
         except Refused as error:
             permission = "Manage Threads" if is_thread(conversation) else "Manage Channels"
             raise as_measure_error(error, permission) from error
 
-    async def _slow(self, channel: str, wanted: int, before: str) -> None:
-        present = await self._pause(channel)
-        if present >= wanted:
-            return
-        kept = await self._store.get(before)
-        earlier, ours = map(int, kept.split()) if kept else (present, present)
-        await self._store.put(before, f"{earlier if present == ours else present} {wanted}")
-        await self._set_pause(channel, wanted)
+    async def lift_ended(self) -> None:
+        """Lift every slow mode whose time is over. One that cannot be lifted is tried again later.
 
-    async def _lift(self, channel: str, before: str) -> None:
-        kept = await self._store.get(before)
-        if kept is None:
+        Raises:
+            RetryLater: an outage or a limit.
+        """
+        for note in await self._store.names("discord:"):
+            _, found, channel = note.partition(_PAUSE)
+            slowed = _Slowed.noted(await self._store.get(note)) if found else None
+            if slowed is None or slowed.until is None or slowed.until > self._now():
+                continue
+            try:
+                await self._lift(channel, note)
+            except Refused as error:
+                if error.code == UNKNOWN_CHANNEL:
+                    await self._store.delete(note)
+                else:
+                    logger.info("slow mode of channel %s cannot be lifted: %s", channel, error)
+
+    async def _slow(self, channel: str, wanted: int, until: datetime | None, note: str) -> None:
+        present = await self._pause(channel)
+        slowed = _Slowed.noted(await self._store.get(note))
+        ours = slowed is not None and slowed.pause == present
+        if present >= wanted and not ours:
             return
-        earlier, ours = map(int, kept.split())
-        if await self._pause(channel) == ours:
-            await self._set_pause(channel, earlier)
-        await self._store.delete(before)
+        earlier = slowed.earlier if slowed and ours else present
+        if slowed and ours and until is not None:
+            until = max(until, slowed.until) if slowed.until else None
+        pause = max(present, wanted)
+        await self._store.put(note, str(_Slowed(earlier, pause, until)))
+        if pause > present:
+            await self._set_pause(channel, pause)
+
+    async def _lift(self, channel: str, note: str) -> None:
+        slowed = _Slowed.noted(await self._store.get(note))
+        if slowed is None:
+            return
+        if await self._pause(channel) == slowed.pause:
+            await self._set_pause(channel, slowed.earlier)
+        await self._store.delete(note)
 
     async def _pause(self, channel: str) -> int:
         told = await self._rest.call("GET", "/channels/{channel}", channel=channel)

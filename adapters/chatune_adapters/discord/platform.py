@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -75,6 +76,7 @@ class DiscordPlatform:
                 await tasks.start(self.sender.run)
                 self._feed.lanes.begin(tasks)
                 tasks.start_soon(self._bookmark.keep)
+                tasks.start_soon(self._end_slow_modes)
                 tasks.start_soon(self._register, application, intake)
                 tasks.start_soon(self._announce, task_status)
                 try:
@@ -111,6 +113,12 @@ class DiscordPlatform:
         self._feed.take(name, data)
         if self._feed.connected:
             self._listening.set()
+
+    async def _end_slow_modes(self) -> None:
+        while True:
+            with suppress(RetryLater):
+                await self.enforcer.lift_ended()
+            await anyio.sleep(self._settings.lift_every.total_seconds())
 
     async def _announce(self, task_status: TaskStatus[None]) -> None:
         await self._listening.wait()

@@ -30,6 +30,8 @@ class DiscordSettings:
     identify_every: timedelta = timedelta(seconds=5)
     """Between two new sessions, as Discord demands."""
     bookmark_every: timedelta = timedelta(seconds=5)
+    lift_every: timedelta = timedelta(seconds=30)
+    """Between two looks for slow modes that are over."""
     catch_up_margin: timedelta = timedelta(seconds=60)
     """How far before the bookmark a catch-up begins; what is known already is skipped."""
     catch_up_most: timedelta = timedelta(days=2)

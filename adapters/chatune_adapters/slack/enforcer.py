@@ -97,7 +97,9 @@ class SlackEnforcer:
         """See Enforcer.time_out."""
         raise MeasureRefused("Slack does not let apps keep people from writing.")
 
-    async def slow_down(self, conversation: ConversationId, pause: timedelta) -> None:
+    async def slow_down(
+        self, conversation: ConversationId, pause: timedelta, until: datetime | None = None
+    ) -> None:
         """See Enforcer.slow_down."""
         raise MeasureRefused("Slack has no slow mode.")
 

@@ -110,9 +110,11 @@ class GatedEnforcer:
         """See Enforcer.time_out."""
         await self._opened().time_out(conversation, user, until)
 
-    async def slow_down(self, conversation: ConversationId, pause: timedelta) -> None:
+    async def slow_down(
+        self, conversation: ConversationId, pause: timedelta, until: datetime | None = None
+    ) -> None:
         """See Enforcer.slow_down."""
-        await self._opened().slow_down(conversation, pause)
+        await self._opened().slow_down(conversation, pause, until)
 
     def aside(self, conversation: ConversationId, user: UserId) -> ConversationId:
         """See Enforcer.aside."""

@@ -48,7 +48,8 @@ async def _taken(
     enforcer: Enforcer,
     now: datetime,
 ) -> Taken:
-    until = posted.at + watch.time_out if measure is Measure.TIME_OUT else None
+    lasts = {Measure.TIME_OUT: watch.time_out, Measure.SLOW_DOWN: watch.slow_mode_for}.get(measure)
+    until = posted.at + lasts if lasts else None
     if until is not None and until <= now:
         return Taken(measure, until, OVER)
     try:
@@ -73,7 +74,7 @@ async def _act(
         case Measure.TIME_OUT:
             await enforcer.time_out(posted.conversation, posted.user, until)
         case Measure.SLOW_DOWN:
-            await enforcer.slow_down(posted.conversation, watch.slow_mode)
+            await enforcer.slow_down(posted.conversation, watch.slow_mode, until)
         case Measure.WARN:
             pass
 

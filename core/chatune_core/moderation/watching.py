@@ -22,6 +22,7 @@ class Watch:
     time_out: timedelta = timedelta(minutes=10)
     slow_mode: timedelta = timedelta(seconds=30)
     """Between two messages of one person while the channel is slowed down."""
+    slow_mode_for: timedelta = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,6 +165,63 @@ async def test_a_channel_is_slowed_down_and_gets_its_earlier_pace_back() -> None
         )
 
 
+async def test_slow_mode_ends_when_its_time_is_over_and_not_before() -> None:
+    async with scene() as on:
+        on.at.server.change_channel(on.at.channel, slow_mode_s=5)
+        await on.enforcer.slow_down(on.here, timedelta(seconds=30), utc_now() + timedelta(hours=1))
+        await on.enforcer.lift_ended()
+        assert on.at.channel.slow_mode_s == 30
+        await on.enforcer.slow_down(on.here, timedelta(0))
+
+        await on.enforcer.slow_down(on.here, timedelta(seconds=30), utc_now())
+        await on.enforcer.lift_ended()
+
+        assert on.at.channel.slow_mode_s == 5
+
+
+async def test_of_several_ends_of_slow_mode_the_last_counts() -> None:
+    async with scene() as on:
+        for end in (timedelta(0), timedelta(hours=1), timedelta(minutes=-1)):
+            await on.enforcer.slow_down(on.here, timedelta(seconds=30), utc_now() + end)
+
+        await on.enforcer.lift_ended()
+
+        assert on.at.channel.slow_mode_s == 30
+
+
+async def test_slow_mode_without_an_end_stays() -> None:
+    async with scene() as on:
+        await on.enforcer.slow_down(on.here, timedelta(seconds=30), utc_now())
+        await on.enforcer.slow_down(on.here, timedelta(seconds=30))
+
+        await on.enforcer.lift_ended()
+
+        assert on.at.channel.slow_mode_s == 30
+
+
+async def test_slow_mode_of_a_channel_that_is_gone_holds_nobody_up() -> None:
+    async with scene() as on:
+        gone = f"discord:{on.at.guild.id}:pause:1"
+        await on.at.store.put(gone, "0 30 2026-01-01T00:00:00+00:00")
+        await on.enforcer.slow_down(on.here, timedelta(seconds=30), utc_now())
+
+        await on.enforcer.lift_ended()
+
+        assert on.at.channel.slow_mode_s == 0
+        assert await on.at.store.get(gone) is None
+
+
+async def test_a_slow_mode_that_ended_while_the_bot_was_away_is_lifted_when_it_is_back() -> None:
+    async with place() as at:
+        here = ConversationId(f"discord:{at.guild.id}:{at.channel.id}")
+        async with running(at, RecordingIntake(), moderates=True) as platform:
+            await platform.enforcer.slow_down(here, timedelta(seconds=30), utc_now())
+        assert at.channel.slow_mode_s == 30
+
+        async with running(at, RecordingIntake(), moderates=True):
+            await at.server.until(lambda: at.channel.slow_mode_s == 0)
+
+
 async def test_a_channel_that_is_slower_already_stays_so() -> None:
     async with scene() as on:
         on.at.server.change_channel(on.at.channel, slow_mode_s=600)
