@@ -36,7 +36,7 @@ def write_result(
 
     Args:
         out: must not exist.
-        key: of the run; see `trainer.run_key`.
+        key: of the run; see `run_key`.
         metrics: by name.
         curves: by name, a value for each step.
         ended_early: why there were fewer steps than planned.

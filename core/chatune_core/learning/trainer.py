@@ -5,13 +5,10 @@ Always from the base model and over all rows, never from an earlier LoRA: what w
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -27,13 +24,12 @@ from chatune_core.learning.policy import Policy
 from chatune_core.learning.precision import training_device, training_dtype
 from chatune_core.learning.recipe import Pace, Recipe, Step, Trained, Unwatched, Watcher
 from chatune_core.learning.reference import Reference, all_sequences, measure, mismatched_rows
-from chatune_core.learning.replay import replay_digest, replay_rows
+from chatune_core.learning.replay import replay_rows
 from chatune_core.learning.result import read_result, write_result
 from chatune_core.learning.rows import Dataset
+from chatune_core.learning.run_key import run_key
 from chatune_core.learning.tokens import Example, TokenRow, sequences_of, tokenize
 
-_LAYOUT = 1
-"""Part of a run's key; goes up when the loop or a checkpoint changes so that old ones do not fit."""
 _MISMATCHED = 64
 """Rows that KTO's reference point is measured on, some of them in each step."""
 _STEPS, _MOST_EPOCHS = 60, 4
@@ -92,22 +88,6 @@ def train(
     return trained
 
 
-def run_key(dataset: Dataset, base: Path, recipe: Recipe) -> str:
-    """Return a digest of all that decides a run's result, in hex."""
-    parts = {
-        "layout": _LAYOUT,
-        "rows": dataset.manifest.digest,
-        "base": [
-            (file.name, file.stat().st_size)
-            for file in sorted(base.iterdir())
-            if file.suffix in (".json", ".safetensors", ".jinja")
-        ],
-        "recipe": asdict(recipe),
-        "replay": replay_digest(),
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
-
-
 class _Run:
     """One training run: everything it has in hand, and its loop."""
 
@@ -131,8 +111,9 @@ class _Run:
             )
         self.checkpoints = Checkpoints(work, key, watcher.say)
         checkpoint = self.checkpoints.latest()
-        device = training_device()
-        dtype = training_dtype(recipe, device)
+        kept, device = self.checkpoints.reference(), training_device()
+        # What was measured to be faster once holds for the run: a resumed one must not differ.
+        dtype = kept["like"].dtype if kept else training_dtype(recipe, device)
         watcher.stage("loading the model", 0.0)
         self.policy = Policy(base, recipe.rank, recipe.alpha, recipe.seed, device, dtype)
         self._weights = self.policy.weights
@@ -142,10 +123,13 @@ class _Run:
         mismatched = mismatched_rows(self.tokenized, needed, recipe.seed)
         self._history = torch.zeros(len(self._plan), len(_PARTS), dtype=torch.float64)
         self.taken = self._restored(checkpoint) if checkpoint else 0
+        if kept is None:
+            kept = self._measured(mismatched) | {"like": torch.zeros(1, dtype=dtype)}
+            self.checkpoints.keep_reference(kept)
         self._objective = Objective(
             self.policy,
             self.tokenized.examples,
-            self._measured_reference(mismatched),
+            Reference(kept["rows"], kept["mismatched"]),
             mismatched,
             replay_rows(tokenizer, recipe.replay_tokens),
             recipe,
@@ -251,22 +235,18 @@ class _Run:
                 f" {self.recipe.learning_rate:g}; the model that serves is untouched."
             )
 
-    def _measured_reference(self, mismatched: Sequence[TokenRow]) -> Reference:
-        kept = self.checkpoints.reference()
-        if kept is None:
-            stage = "measuring the base model"
-            rows = all_sequences(self.tokenized)
-            self._watcher.stage(stage, 0.0)
+    def _measured(self, mismatched: Sequence[TokenRow]) -> dict[str, Tensor]:
+        """Return what the base makes of all rows; see `Reference`."""
+        stage, rows = "measuring the base model", all_sequences(self.tokenized)
+        self._watcher.stage(stage, 0.0)
 
-            def breathe(done: int, of: int) -> None:
-                self._watcher.stage(stage, done / of)
-                self._pacer.breathe()
+        def breathe(done: int, of: int) -> None:
+            self._watcher.stage(stage, done / of)
+            self._pacer.breathe()
 
-            everything = [*rows, *mismatched]
-            found = measure(self.policy, everything, self.recipe.tokens_per_batch, breathe)
-            kept = {"rows": found[: len(rows)].clone(), "mismatched": found[len(rows) :].clone()}
-            self.checkpoints.keep_reference(kept)
-        return Reference(kept["rows"], kept["mismatched"])
+        everything = [*rows, *mismatched]
+        found = measure(self.policy, everything, self.recipe.tokens_per_batch, breathe)
+        return {"rows": found[: len(rows)].clone(), "mismatched": found[len(rows) :].clone()}
 
     def _checkpoint(self) -> None:
         tensors: dict[str, Tensor] = {

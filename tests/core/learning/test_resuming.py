@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import random
 import resource
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import torch
 
 from chatune_core.errors import TrainingFailed
 from chatune_core.learning.recipe import Step, Trained
 from chatune_core.learning.rows import Dataset
+from chatune_core.learning.run_key import run_key
 from chatune_core.learning.trainer import train
 from fakes.learned import Noted, dataset, recipe, tastes
 from fakes.tiny_models import write_model
@@ -189,6 +192,53 @@ def test_a_disk_that_is_full_at_the_very_end_leaves_no_half_of_a_lora(
     found = trained(base, tmp_path, noted := Noted())
     assert noted.steps == []
     assert found.sha256 == unbroken.sha256
+
+
+class RunsOutOf(Noted):
+    """Ends a step with an error, as torch does in the middle of one."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+
+    def step(self, step: Step) -> None:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+    ],
+)
+def test_memory_that_runs_out_ends_the_run_with_what_to_set(
+    error: Exception, base: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingFailed, match=r"out of memory. Set a lower training.tokens_per"):
+        trained(base, tmp_path, RunsOutOf(error))
+
+
+def test_an_error_that_is_not_about_memory_is_not_called_so(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        trained(base, tmp_path, RunsOutOf(RuntimeError("shapes differ")))
+
+
+def test_whatever_decides_a_result_is_part_of_its_key(base: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(base, other)
+    damage(other / "model.safetensors")
+
+    keys = {
+        run_key(ROWS, base, recipe()),
+        run_key(dataset(tastes(16), "other rows"), base, recipe()),
+        run_key(ROWS, other, recipe()),
+        run_key(ROWS, base, recipe(seed=5)),
+    }
+
+    assert len(keys) == 4
+    assert run_key(ROWS, base, recipe()) in keys
 
 
 def killed_and_resumed(base: Path, folder: Path, kills: int, seed: int) -> tuple[Trained, int]:
