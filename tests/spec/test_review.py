@@ -19,6 +19,7 @@ from fakes.town import ANN, BEN, DESK, MAX, MIA, RED, SQUARE, Town, actions
 
 pytestmark = pytest.mark.anyio
 CLAIM, UPHOLD, UNDO, ALLOW = "case-claim", "case-uphold", "case-undo", "case-allow"
+FORBID = "case-forbid"
 ASIDE = "test:aside:ann"
 
 
@@ -209,6 +210,44 @@ async def test_what_was_undone_may_still_be_allowed(town: Town) -> None:
 
     assert actions(undone) == [ALLOW]
     assert "Allowed here from now on." in allowed.text
+    assert await town.post("foulword", BEN) == []
+
+
+async def test_what_was_allowed_is_forbidden_again_by_a_button_that_takes_the_place_of_allow(
+    town: Town,
+) -> None:
+    card, _ = await town.post("a foulword")
+    [allowed, *_] = await town.press(card, ALLOW)
+
+    [forbidden] = await town.press(allowed, FORBID)
+
+    assert actions(allowed) == [FORBID]
+    assert actions(forbidden) == [ALLOW]
+    assert "Not allowed here any more." in forbidden.text
+    assert await state(town) is CaseState.UNDONE
+    assert len(await town.post("a foulword", BEN)) == 2
+    again = await town.press(allowed, FORBID)
+    assert not any("any more" in each.text for each in again)
+
+
+async def test_what_two_moderators_allowed_either_forbids_again(town: Town) -> None:
+    first, _ = await town.post("a foulword")
+    second, _ = await town.post("foulword", BEN)
+    [allowed, *_] = await town.press(first, ALLOW)
+    await town.press(second, ALLOW)
+
+    await town.press(allowed, FORBID)
+
+    assert len(await town.post("a foulword", BEN)) == 2
+
+
+async def test_nobody_forbids_what_is_allowed_about_a_message_of_their_own(town: Town) -> None:
+    card, _ = await town.post("a foulword")
+    [allowed, *_] = await town.press(card, ALLOW)
+
+    [line] = await town.press(allowed, FORBID, ANN)
+
+    assert (line.text, line.private) == (YOUR_OWN, True)
     assert await town.post("foulword", BEN) == []
 
 

@@ -47,16 +47,45 @@ class Allowances:
         self, workspace: WorkspaceId, findings: Sequence[Finding], text: str, case: CaseId
     ) -> int:
         """Allow what was found in `text` from now on; return how many things that are."""
+        names = await self._names(workspace, findings, text)
+        for name in sorted(names):
+            await self._values.put(name, case)
+        return len(names)
+
+    async def forbid(
+        self, workspace: WorkspaceId, findings: Sequence[Finding], text: str, case: CaseId
+    ) -> int:
+        """Take back what was allowed for `case`, and what was found in `text` whoever allowed it.
+
+        Returns:
+            How many things were allowed and are not any more; `text` may have been forgotten.
+        """
+        theirs = await self._of_case(workspace, case)
+        found = await self._names(workspace, findings, text)
+        there = set(await self._values.names(_prefix(workspace)))
+        names = (theirs | found) & there
+        for name in sorted(names):
+            await self._values.delete(name)
+        return len(names)
+
+    async def holds(self, workspace: WorkspaceId, case: CaseId) -> bool:
+        """Return whether anything is allowed that was allowed for `case`."""
+        return bool(await self._of_case(workspace, case))
+
+    async def _of_case(self, workspace: WorkspaceId, case: CaseId) -> set[str]:
+        names = await self._values.names(_prefix(workspace))
+        return {name for name in names if await self._values.get(name) == case}
+
+    async def _names(
+        self, workspace: WorkspaceId, findings: Sequence[Finding], text: str
+    ) -> set[str]:
         key = await self._key(workspace)
-        names = {
+        return {
             _name(workspace, key, finding, what)
             for finding in findings
             for what, _ in _whats(finding, text)
             if what
         }
-        for name in sorted(names):
-            await self._values.put(name, case)
-        return len(names)
 
     async def _key(self, workspace: WorkspaceId) -> bytes:
         name = f"{_prefix(workspace)}key"

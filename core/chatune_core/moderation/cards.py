@@ -10,6 +10,7 @@ from chatune_core.moderation.excerpts import block, code, cost
 from chatune_core.moderation.verdicts import Category, Finding, Level
 
 CLAIM, UPHOLD, UNDO, ALLOW = "case-claim", "case-uphold", "case-undo", "case-allow"
+FORBID = "case-forbid"
 LONGEST = 1900
 """Characters of a card, so that every platform shows it as one message."""
 _TEXT, _APPEAL = 900, 200  # of what people wrote, at most
@@ -28,6 +29,7 @@ _BUTTONS = {
     UPHOLD: "Uphold",
     UNDO: "Undo",
     ALLOW: "Allow",
+    FORBID: "Forbid again",
 }
 _LEFT = {
     CaseState.OPEN: (CLAIM, UPHOLD, UNDO, ALLOW),
@@ -60,8 +62,10 @@ def record_of(cases: Sequence[Case], but: CaseId) -> Record:
     return Record(len(states), states.count(CaseState.UPHELD), states.count(CaseState.UNDONE))
 
 
-def card(case: Case, record: Record, note: str = "") -> Card:
+def card(case: Case, record: Record, note: str = "", *, allowed: bool = False) -> Card:
     """Return the card of `case`; `note` says what has just been done.
+
+    `allowed` is whether what was found passes in the workspace since moderators said so here.
 
     It costs at most `LONGEST`. What people wrote stands in blocks of code, with what was found
     between » and «, and has no effect there.
@@ -77,7 +81,7 @@ def card(case: Case, record: Record, note: str = "") -> Card:
         *([note] if note else ()),
     ]
     room = LONGEST - sum(cost(line) + 1 for line in [*before, *after]) - len("```\n\n```")
-    return Card("\n".join([*before, *_text(case, room), *after]), _buttons(case))
+    return Card("\n".join([*before, *_text(case, room), *after]), _buttons(case, allowed))
 
 
 def standing(case: Case) -> str:
@@ -178,5 +182,6 @@ def _moderator(user: str | None) -> str:
     return code(user, _ID) if user else "a moderator"
 
 
-def _buttons(case: Case) -> tuple[Button, ...]:
-    return tuple(Button(action, _BUTTONS[action], case.id) for action in _LEFT[case.state])
+def _buttons(case: Case, allowed: bool) -> tuple[Button, ...]:
+    actions = [FORBID if allowed and action == ALLOW else action for action in _LEFT[case.state]]
+    return tuple(Button(action, _BUTTONS[action], case.id) for action in actions)

@@ -48,7 +48,9 @@ class Desk:
 
     async def card(self, case: Case, note: str = "") -> Card:
         """Return the card of `case`, which may be about to change."""
-        return card(case, record_of(await self.others(case), case.id), note)
+        record = record_of(await self.others(case), case.id)
+        allowed = await self.allowances.holds(workspace_of(case.conversation), case.id)
+        return card(case, record, note, allowed=allowed)
 
     def enforcer(self, case: Case) -> Enforcer | None:
         """Return what the platform of `case` lets the bot do."""

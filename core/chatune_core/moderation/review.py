@@ -1,4 +1,4 @@
-"""Where people decide: moderators claim, uphold, undo and allow; authors appeal."""
+"""Where people decide: moderators claim, uphold, undo, allow and forbid again; authors appeal."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ from chatune_core.forms import Form
 from chatune_core.messages import ActionTaken, EventKey, Reply, workspace_of
 from chatune_core.moderation.allowances import Allowances
 from chatune_core.moderation.appeals import FORM, Appeals
-from chatune_core.moderation.cards import ALLOW, CLAIM, UNDO, UPHOLD, standing
+from chatune_core.moderation.cards import ALLOW, CLAIM, FORBID, UNDO, UPHOLD, standing
 from chatune_core.moderation.cases import Case, CaseState, Measure, Taken
 from chatune_core.moderation.desk import Desk
 from chatune_core.moderation.excerpts import code
@@ -25,6 +25,7 @@ NOT_HERE = "Only moderators decide that, in the channel where they are told of c
 ANOTHER = "The appeal is against your decision, so another moderator has to decide it."
 YOUR_OWN = "That is about a message of your own, so another moderator has to decide it."
 _ALLOWED = "Allowed here from now on."
+_FORBIDDEN = "Not allowed here any more."
 _FORGOTTEN = "What was found was forgotten, so it cannot be allowed."
 _BACK = {
     Measure.REMOVE: "The text was posted again.",
@@ -67,6 +68,7 @@ class Review:
             UPHOLD: self._uphold,
             UNDO: self._undo,
             ALLOW: self._allow,
+            FORBID: self._forbid,
         }
 
     @property
@@ -117,6 +119,17 @@ class Review:
         note = f"{note} {_ALLOWED if allowed else _FORGOTTEN}".strip()
         record = await self._desk.record(context, case, "allowed")
         return await self._shown(context, undone, (*effects, record), note)
+
+    async def _forbid(self, context: Context, value: str) -> Answer:
+        """Let the same thing be found again from now on; what became of this message stays."""
+        case = await self._pressed(context, value)
+        _refuse_biased(context, case)
+        workspace = workspace_of(case.conversation)
+        forbid = self._desk.allowances.forbid
+        if not await forbid(workspace, case.findings, case.text, case.id):
+            return await self._as_it_stands(context, case)
+        record = await self._desk.record(context, case, "forbidden")
+        return await self._shown(context, case, (record,), _FORBIDDEN)
 
     async def _pressed(self, context: Context, value: str) -> Case:
         """Return the case as it stands now.
