@@ -59,7 +59,7 @@ class TrainingSettings(BaseModel):
     rank: int = Field(default=_RECIPE.rank, ge=1, le=256)
     alpha: int = Field(default=_RECIPE.alpha, ge=1)
     learning_rate: float = Field(default=_RECIPE.learning_rate, gt=0)
-    epochs: int = Field(default=_RECIPE.epochs, ge=1)
+    epochs: int = Field(default=_RECIPE.epochs, ge=0)
     rows_per_step: int = Field(default=_RECIPE.rows_per_step, ge=1)
     beta: float = Field(default=_RECIPE.beta, gt=0)
     kl_limit: float = Field(default=_RECIPE.kl_limit, gt=0)

@@ -12,7 +12,7 @@ from chatune_core.errors import ConfigurationError, TrainingFailed
 from chatune_core.generation.requests import ChatMessage
 from chatune_core.generation.tokenizer import load_tokenizer
 from chatune_core.learning.recipe import Watcher
-from chatune_core.learning.trainer import _plan, train
+from chatune_core.learning.trainer import _plan, schedule, train
 from fakes.learned import Noted, dataset, pair, recipe, tastes, thumb
 from fakes.tiny_models import reference, reference_with, write_model
 
@@ -116,6 +116,12 @@ def test_few_rows_are_seen_more_often_where_the_recipe_leaves_it_open(
     rows: int, steps: int
 ) -> None:
     assert len(_plan(rows, recipe(epochs=0))) == steps
+
+
+def test_the_learning_rate_rises_for_a_tenth_of_the_run_and_falls_to_nothing() -> None:
+    shares = [schedule(progress) for progress in (0.0, 0.05, 0.1, 0.55, 1.0)]
+
+    assert shares == pytest.approx([0.0, 0.5, 1.0, 0.5, 0.0])
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_writes_nothing(
