@@ -25,6 +25,10 @@ class ChatServer:
 
     base_url: str
     prompts: list[list[dict[str, str]]] = field(default_factory=list)
+    models: list[str] = field(default_factory=list)
+    """What each prompt was for."""
+    loras: dict[str, str] = field(default_factory=dict)
+    """Loaded at run time, by name, with their folders."""
     hangs: bool = True
     left: threading.Event = field(default_factory=threading.Event)
     """Set when a client hung up in the middle of an answer."""
@@ -39,6 +43,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if self.path.endswith("/load_lora_adapter"):
+            self.chat.loras[body["lora_name"]] = body["lora_path"]
+            return self._json(200, "Success")
+        self.chat.models.append(body["model"])
         self.chat.prompts.append(body["messages"])
         said = body["messages"][-1]["content"]
         if said == REFUSES:
