@@ -148,13 +148,13 @@ def test_more_is_let_pass_up_to_the_limit_however_sure_it_is() -> None:
     assert decide(usual, replace(new, withheld=700), 0.5, DAY, RULES).course is Course.ROLL_BACK
 
 
-def simulated(usual: float, new: float, runs: int = 120) -> list[Course]:
-    """Return how canaries end that are looked at after every tenth vote, in a community."""
+def simulated(usual: float, new: float, runs: int = 100) -> list[Course]:
+    """Return how canaries end that are looked at after every twentieth vote, in a community."""
     chance, ends = random.Random(17), []
     for _ in range(runs):
         one = [chance.random() < usual for _ in range(100)]
         other = [chance.random() < new for _ in range(100)]
-        for look in range(10, 101, 10):
+        for look in range(20, 101, 20):
             control, canary = (Arm(votes(each[:look]), look) for each in (one, other))
             course = decide(control, canary, 0.5, DAY, RULES).course
             if course is not Course.GO_ON:

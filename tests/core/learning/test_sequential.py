@@ -21,7 +21,7 @@ def crossings(control: float, treated: float, ratio: int, runs: int = 200) -> It
     chance = random.Random(11)
     for _ in range(runs):
         one, other = stream(chance, treated, 80), stream(chance, control, 80 * ratio)
-        looks = range(4, 81, 4)
+        looks = range(8, 81, 8)
         yield any(
             more_often(other[: look * ratio], one[:look], ratio) >= 1 / ALPHA for look in looks
         )
