@@ -41,7 +41,7 @@ class SqlTrainingRuns:
             taken_up = replace(_run_from(stored), term=run.term, changed_at=run.changed_at)
             taken_up = replace(taken_up, attempt=taken_up.attempt + 1)
             connection.execute(update(training_runs).where(*same).values(_row(taken_up)))
-            append(connection, self._chain, [entry_of(taken_up)])
+            append(connection, self._chain, [entry_of(taken_up, again=True)])
             return taken_up
 
         return await self._database.write(begin)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from chatune_core.generation.requests import LoraId
 from chatune_core.learning.rows import Dataset, Manifest
-from chatune_core.learning.run import Judged, Registered
+from chatune_core.learning.run import Further, Judged, Registered
 from chatune_core.learning.runs import RunState, TrainingRun
 
 
@@ -34,6 +34,7 @@ class FakeWorkshop:
     steps: list[str] = field(default_factory=list)
     registered: list[LoraId] = field(default_factory=list)
     tidied: int = 0
+    gets_further: bool = False
 
     async def rated(self) -> int:
         return self.ratings
@@ -45,7 +46,9 @@ class FakeWorkshop:
     def missing(self, dataset: Dataset) -> str:
         return self.lacking
 
-    async def train(self, run: TrainingRun, dataset: Dataset) -> "FakeCandidate":
+    async def train(self, run: TrainingRun, dataset: Dataset, further: Further) -> "FakeCandidate":
+        if self.gets_further:
+            await further()
         await self.step("train")
         return FakeCandidate(self, LoraId(f"{run.model}-{run.id}"))
 

@@ -7,6 +7,7 @@ from functools import partial
 from chatune_bots.compose import utc_now
 from chatune_bots.training.approving import approval
 from chatune_bots.training.bench import Bench, in_thread
+from chatune_bots.training.messages import Said
 from chatune_core.errors import TrainingFailed
 from chatune_core.generation.requests import LoraId
 from chatune_core.learning.curves import Curve
@@ -15,7 +16,7 @@ from chatune_core.learning.gate import Decision, GateReport
 from chatune_core.learning.manifest import manifest_text
 from chatune_core.learning.recipe import Trained
 from chatune_core.learning.report import headline
-from chatune_core.learning.report_files import write_report
+from chatune_core.learning.report_files import PAGE, write_report
 from chatune_core.learning.rows import Dataset
 from chatune_core.learning.run import Judged, Registered
 from chatune_core.learning.runs import RunState, TrainingRun
@@ -99,6 +100,7 @@ class TrainedCandidate:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             curves = [Curve(name, values) for name, values in self._trained.curves.items()]
             write_report(folder, report, self._lora, curves)
+            self._bench.hear(Said(f"the report is in {folder / PAGE}"))
         except OSError as error:
             reason = error.strerror or str(error)
             raise TrainingFailed(

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import anyio
 from anyio.abc import Process
@@ -14,7 +15,9 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from chatune_bots.training.messages import (
     Ended,
     Hear,
+    Message,
     Said,
+    Stepped,
     Task,
     line_of_task,
     message_of,
@@ -45,14 +48,16 @@ class Trainers:
 
         Cancelled, it tells the trainer to end and waits for that; the run goes on another time.
         """
-        ended = await self._once(task, hear)
-        for _ in range(ATTEMPTS):
-            if ended.outcome != "died":
-                break
+        idle = 0
+        while True:
+            heard: list[Stepped] = []
+            ended = await self._once(task, partial(_overheard, hear, heard))
+            # A trainer that steps may die as often as the run allows, which counts for itself.
+            idle = 0 if heard else idle + 1
+            if ended.outcome != "died" or idle > ATTEMPTS:
+                return ended
             logger.warning("%s", ended.line)
             hear(Said(ended.line))
-            ended = await self._once(task, hear)
-        return ended
 
     async def _once(self, task: Task, hear: Hear) -> Ended:
         process = await anyio.open_process(self.command, stderr=subprocess.DEVNULL)
@@ -73,6 +78,12 @@ class Trainers:
             await self.leases.let_go(TRAINING, task.holder)
         except RetryLater as error:
             logger.warning("the lease of the trainer is left to run out: %s", error)
+
+
+def _overheard(hear: Hear, steps: list[Stepped], message: Message) -> None:
+    if isinstance(message, Stepped):
+        steps[:] = [message]
+    hear(message)
 
 
 async def _listened(process: Process, task: Task, hear: Hear) -> Ended | None:

@@ -46,7 +46,8 @@ class Standing:
 
     def lines(self) -> list[str]:
         """Return all of it."""
-        asked = ["asked for     the leader begins soon"] if self.job.asked_at else []
+        waits = self.job.asked_at is not None and not self._is_under_way
+        asked = ["asked for     the leader begins soon"] if waits else []
         leader = self.leader or "nobody; `chatune serve` or `chatune chat` must run"
         return [
             f"model         {self.settings.trained_model}",
@@ -56,6 +57,10 @@ class Standing:
             *asked,
             *(self._line(run) for run in self.runs),
         ]
+
+    @property
+    def _is_under_way(self) -> bool:
+        return any(run.state is RunState.UNDER_WAY for run in self.runs)
 
     def _next(self) -> str:
         if self.job.next_due is None:

@@ -3,7 +3,7 @@
 import logging
 import secrets
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
 import anyio
@@ -64,6 +64,8 @@ class Work:
         """Return how the work ended that raised `error`, and record it if it cannot go on."""
         match error:
             case Interrupted():
+                with suppress(RetryLater):  # then it counts as a death
+                    await conductor.leave(self._order.model)
                 return Ended("interrupted", f"{error}; it goes on at the next start")
             case RetryLater():
                 return Ended("put off", f"{error}; it goes on at the next start")

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+from anyio import from_thread
+
 from chatune_bots.evidence import gathered_dataset, rules_from
 from chatune_bots.moderate import open_moderator
 from chatune_bots.settings import RemoteModel
@@ -15,12 +17,13 @@ from chatune_bots.training.candidate import TrainedCandidate
 from chatune_bots.training.messages import Hear, Said, Staged, Stepped, Task
 from chatune_bots.training.status import rated
 from chatune_bots.training.work import OpenWorkshop
+from chatune_core.learning.bootstrap import comparable
 from chatune_core.learning.dataset import missing
-from chatune_core.learning.gate import GateReport
+from chatune_core.learning.gate import GateReport, too_few
 from chatune_core.learning.recipe import Pace, Step
 from chatune_core.learning.replay import LICENCE, NAME
 from chatune_core.learning.rows import Dataset
-from chatune_core.learning.run import Workshop
+from chatune_core.learning.run import Further, Workshop
 from chatune_core.learning.runs import RunState, TrainingRun
 from chatune_storage.stores import Stores
 
@@ -70,9 +73,12 @@ class TrainingWorkshop:
 
     def missing(self, dataset: Dataset) -> str:
         """See Workshop.missing."""
-        return missing(dataset, rules_from(self._bench.settings.training))
+        training = self._bench.settings.training
+        few = too_few(*comparable(dataset.holdout), training.limits)
+        # The gate would say so as well, but after hours.
+        return missing(dataset, rules_from(training)) or " ".join(few)
 
-    async def train(self, run: TrainingRun, dataset: Dataset) -> TrainedCandidate:
+    async def train(self, run: TrainingRun, dataset: Dataset, further: Further) -> TrainedCandidate:
         """See Workshop.train."""
         # Here, for importing torch takes as long as everything else before it.
         from chatune_core.learning.trainer import train
@@ -81,7 +87,7 @@ class TrainingWorkshop:
         out = bench.runs / f"{run.id}-{dataset.manifest.digest[:8]}"
         # The process stands back already, and as a whole.
         pace = Pace(threads=training.threads, nice=0, rest=training.rest)
-        watcher = _Watcher(bench.hear)
+        watcher = Onlooker(bench.hear, further, training.recipe.checkpoint_steps)
         trained = await in_thread(
             partial(
                 train, dataset, bench.base, out, bench.checkpoints, training.recipe, pace, watcher
@@ -110,11 +116,12 @@ def _examined(bench: Bench, dataset: Dataset, lora: Path) -> GateReport:
     )
 
 
-class _Watcher:
+class Onlooker:
     """Fulfils the recipe's `Watcher`; called on the thread that trains."""
 
-    def __init__(self, hear: Hear) -> None:
-        self._hear = hear
+    def __init__(self, hear: Hear, further: Further, steps: int) -> None:
+        """Tell once that it got `further`: after a step more than there are between checkpoints."""
+        self._hear, self._further, self._steps_left = hear, further, steps + 1
 
     def say(self, line: str) -> None:
         """See Watcher.say."""
@@ -127,6 +134,12 @@ class _Watcher:
     def step(self, step: Step) -> None:
         """See Watcher.step."""
         self._hear(Stepped(step.number, step.of, step.loss, step.accuracy, step.kl, step.eta_s))
+        self._steps_left -= 1
+        if self._steps_left == 0:
+            from_thread.run(self._tell_further)
+
+    async def _tell_further(self) -> None:
+        await self._further()
 
 
 def summary(dataset: Dataset) -> str:

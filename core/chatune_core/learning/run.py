@@ -5,7 +5,7 @@ It may die anywhere: who takes it up begins at the top again, and each step find
 once). Every step is on record before it is taken, and no step is recorded in a term that is over.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -17,7 +17,7 @@ from chatune_core.learning.runs import RunId, RunState, Stage, TrainingRun, Trai
 from chatune_core.leases import Fence
 
 ATTEMPTS = 3
-"""How often a run is taken up before it is given up."""
+"""How often a run is begun that gets no further before it is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,10 @@ class Candidate(Protocol):
         ...
 
 
+Further = Callable[[], Awaitable[None]]
+"""Called when so much is kept of the work that a death from here on does not begin it anew."""
+
+
 class Workshop(Protocol):
     """What a run is made with."""
 
@@ -76,8 +80,8 @@ class Workshop(Protocol):
         """Return what is missing to train on it, for people: "not yet: 37 of 200"; else ""."""
         ...
 
-    async def train(self, run: TrainingRun, dataset: Dataset) -> Candidate:
-        """Train from the base model, or go on where this run was.
+    async def train(self, run: TrainingRun, dataset: Dataset, further: Further) -> Candidate:
+        """Train from the base model, or go on where this run was; tell when it has got further.
 
         Raises:
             TrainingFailed: no LoRA can come of it.
@@ -91,6 +95,17 @@ class Workshop(Protocol):
 
 class _TermOver(Exception):
     """Another process goes on with this run; nothing of it is ours to say."""
+
+
+@dataclass(slots=True)
+class _Progress:
+    """The run as it stands while it trains."""
+
+    run: TrainingRun
+    conductor: "Conductor"
+
+    async def further(self) -> None:
+        self.run = await self.conductor.got_further(self.run)
 
 
 class Conductor:
@@ -120,9 +135,7 @@ class Conductor:
             if run.state is not RunState.UNDER_WAY:
                 return run
             if run.attempt > ATTEMPTS:
-                reason = (
-                    f"given up: its process died {ATTEMPTS} times, last while {run.stage.value}"
-                )
+                reason = f"given up: it died {ATTEMPTS} times at the same place, {run.stage.value}"
                 return await self._end(run, RunState.FAILED, reason)
             run = await self._steps(run, order, shop)
             await shop.tidy(run)
@@ -135,6 +148,19 @@ class Conductor:
         for run in await self._runs.unfinished():
             if run.model == model:
                 await self._end(run, RunState.FAILED, reason)
+
+    async def leave(self, model: str) -> None:
+        """Have the run of the model that is under way, if there is one, taken up another time.
+
+        That it was begun does not count: it is interrupted on purpose.
+        """
+        for run in await self._runs.unfinished():
+            if run.model == model:
+                await self._runs.record(replace(run, attempt=run.attempt - 1), self._fence)
+
+    async def got_further(self, run: TrainingRun) -> TrainingRun:
+        """Record that deaths of the run are counted anew; return it so."""
+        return await self._recorded(replace(run, attempt=1))
 
     async def _begun(self, order: Order, shop: Workshop) -> TrainingRun:
         left = [run for run in await self._runs.unfinished() if run.model == order.model]
@@ -162,8 +188,9 @@ class Conductor:
             if missing := shop.missing(dataset) or await self._nothing_new(run, order):
                 return await self._end(run, RunState.NOTHING, missing)
             run = await self._at(run, Stage.TRAINING)
-            candidate = await shop.train(run, dataset)
-            run = await self._at(run, Stage.JUDGING)
+            progress = _Progress(run, self)
+            candidate = await shop.train(run, dataset, progress.further)
+            run = await self._at(progress.run, Stage.JUDGING)
             judged = await candidate.judge()
             if judged.state is not RunState.MADE:
                 return await self._end(run, judged.state, judged.reason)
@@ -186,14 +213,15 @@ class Conductor:
         return ""
 
     async def _at(self, run: TrainingRun, stage: Stage) -> TrainingRun:
-        run = replace(run, stage=stage, changed_at=self._now())
-        if not await self._runs.record(run, self._fence):
-            raise _TermOver
+        run = await self._recorded(replace(run, stage=stage))
         self._tell(stage)
         return run
 
     async def _end(self, run: TrainingRun, state: RunState, reason: str) -> TrainingRun:
-        run = replace(run, state=state, reason=reason, changed_at=self._now())
+        return await self._recorded(replace(run, state=state, reason=reason))
+
+    async def _recorded(self, run: TrainingRun) -> TrainingRun:
+        run = replace(run, changed_at=self._now())
         if not await self._runs.record(run, self._fence):
             raise _TermOver
         return run

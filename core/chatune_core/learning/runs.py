@@ -44,8 +44,8 @@ class TrainingRun:
     """One run, from the evidence to a candidate.
 
     due: what it answers to, a time or a number of ratings; there is one run for each `model` and `due`.
-    why: for people. term: of the training lease in which it was last taken up. attempt: how often that
-    was. rated: how much feedback there was when it began. dataset: the digest of its manifest, "" before
+    why: for people. term: of the training lease in which it was last taken up. attempt: how often it was
+    since it last got further; an interruption on purpose does not count. rated: how much feedback there was when it began. dataset: the digest of its manifest, "" before
     it is known. lora: the version that it made. reason: why it ended as it did, one line for people.
     """
 
@@ -65,11 +65,11 @@ class TrainingRun:
     reason: str = ""
 
 
-def entry_of(run: TrainingRun) -> AuditEntry:
-    """Return what the audit log says of the run as it stands."""
+def entry_of(run: TrainingRun, *, again: bool = False) -> AuditEntry:
+    """Return what the audit log says of the run as it stands; `again`: it was taken up."""
     details: dict[str, str | int] = {"run": run.id, "attempt": run.attempt}
     if run.state is RunState.UNDER_WAY:
-        action = "training.resumed" if run.attempt > 1 else "training.begun"
+        action = "training.resumed" if again else "training.begun"
         details |= {"why": run.why, "rated": run.rated}
     else:
         action = f"training.{run.state.name.lower()}"

@@ -119,7 +119,7 @@ class MemoryTrainingRuns:
                     attempt, changed_at = stored.attempt + 1, run.changed_at
                     stored = replace(stored, term=run.term, attempt=attempt, changed_at=changed_at)
                     self._runs[place] = stored
-                    self._audit.add(entry_of(stored))
+                    self._audit.add(entry_of(stored, again=True))
                 return stored
         self._runs.append(run)
         self._audit.add(entry_of(run))

@@ -57,6 +57,10 @@ async def actions(stores: Stores) -> list[tuple[str, str, str]]:
     return [(entry.actor, entry.action, entry.subject) for entry in reversed(entries)]
 
 
+async def ask(stores: Stores) -> None:
+    await stores.jobs.ask("training", AT)
+
+
 async def runs(stores: Stores) -> None:
     term = await stores.leases.hold(TRAINING, "test", timedelta(minutes=1))
     assert term is not None
@@ -79,6 +83,7 @@ def test_what_is_asked_for_waits_for_the_process_that_leads(home: Shell) -> None
     assert (ran.code, ran.errors) == (0, "")
     assert ran.out == "Noted. Nobody leads at present: it begins when `chatune serve` runs.\n"
     assert stored(home, job) == (False, True)
+    assert "asked for     the leader begins soon" in home.run("train", "--status").out
     assert stored(home, actions) == [("operator", "training.asked", "bundled")]
 
 
@@ -100,6 +105,7 @@ def test_scheduled_runs_are_paused_and_resumed_and_that_is_on_record(home: Shell
 
 def test_the_status_says_what_is_due_and_how_the_last_runs_ended(home: Shell) -> None:
     stored(home, runs)
+    stored(home, ask)  # which is being done, so nothing is said of it
     home.environment["CHATUNE_TRAINING__SCHEDULE"] = "30 3 * * sun"
     home.environment["CHATUNE_TRAINING__TIMEZONE"] = "Europe/Berlin"
 

@@ -120,6 +120,22 @@ async def test_one_that_dies_each_time_is_followed_as_often_as_a_run_may_be_take
     assert len(place.lives) == ATTEMPTS + 1
 
 
+async def test_one_that_makes_steps_is_followed_as_long_as_the_run_allows(place: Place) -> None:
+    step = line_of(Stepped(1, 9, 1.0, 0.5, 0.0, 1.0)).decode().strip()
+
+    ended = await place.train(
+        f"""
+if count <= {2 * ATTEMPTS}:
+    says({step!r})
+    os.kill(os.getpid(), signal.SIGKILL)
+{ENDED}
+"""
+    )
+
+    assert ended.outcome == "made"
+    assert len(place.lives) == 2 * ATTEMPTS + 1
+
+
 async def test_the_lease_of_a_dead_trainer_is_free_at_once(place: Place) -> None:
     await place.leases.hold(TRAINING, "one", timedelta(hours=1))
 

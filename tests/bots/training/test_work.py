@@ -151,7 +151,7 @@ async def test_a_trainer_that_is_told_to_end_leaves_the_run_to_be_taken_up(place
     assert ended == Ended("interrupted", "it is time; it goes on at the next start")
     assert (await place.run()).state is RunState.UNDER_WAY
     assert (await place.work(FakeWorkshop())).outcome == "made"
-    assert (await place.run()).attempt == 2
+    assert (await place.run()).attempt == 1
 
 
 async def test_a_locked_store_leaves_the_run_to_be_taken_up(place: Place) -> None:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from anyio import to_thread
 
 from chatune_bots.compose import utc_now
 from chatune_bots.configuration import Configuration
@@ -16,7 +17,7 @@ from chatune_bots.training.approving import decide
 from chatune_bots.training.bench import Bench
 from chatune_bots.training.candidate import TrainedCandidate
 from chatune_bots.training.messages import Message, Said, Stepped, Task
-from chatune_bots.training.workshop import furnish
+from chatune_bots.training.workshop import Onlooker, furnish
 from chatune_bots.training_settings import TrainingSettings
 from chatune_core.bots import Bot
 from chatune_core.errors import TrainingFailed
@@ -24,7 +25,7 @@ from chatune_core.generation.requests import LoraId
 from chatune_core.learning.files import CONFIGURATION, WEIGHTS, LoraFiles
 from chatune_core.learning.gate import Decision, GateReport
 from chatune_core.learning.manifest import manifest_of
-from chatune_core.learning.recipe import Trained
+from chatune_core.learning.recipe import Step, Trained
 from chatune_core.learning.report_files import read_report
 from chatune_core.learning.rows import Dataset, RowId, Thumb
 from chatune_core.learning.run import Conductor, Order
@@ -134,6 +135,19 @@ async def test_with_too_few_rows_nothing_is_trained(
     assert not (tmp_path / "home" / "training").exists()
 
 
+async def test_with_too_few_votes_to_judge_by_nothing_is_trained_either(
+    tmp_path: Path, model: Path, stores: Stores
+) -> None:
+    await rated(stores, 16)
+    heard: list[Message] = []
+
+    run = await conducted(start_with(tmp_path, model), stores, heard)
+
+    assert run.state is RunState.NOTHING
+    assert run.reason.startswith("Not yet: 4 of 40 held-out votes to compare.")
+    assert not [message for message in heard if isinstance(message, Stepped)]
+
+
 async def test_a_candidate_that_has_learned_nothing_is_refused_and_the_report_says_why(
     tmp_path: Path, model: Path, stores: Stores
 ) -> None:
@@ -145,15 +159,32 @@ async def test_a_candidate_that_has_learned_nothing_is_refused_and_the_report_sa
     run = await conducted(begun, stores, heard)
 
     assert run.state is RunState.REFUSED, run.reason
-    assert "12 rows to learn from, 4 to judge by" in [
-        message.line for message in heard if isinstance(message, Said)
-    ]
+    assert "12 rows to learn from, 4 to judge by\n" in lines(heard)
+    assert f"the report is in {begun.home.reports}/bundled-run-tonight/gate.html" in lines(heard)
     assert [message.number for message in heard if isinstance(message, Stepped)] == [1]
     report = read_report(begun.home.reports / "bundled-run-tonight")
     assert report is not None
     assert run.reason == " ".join(report.reasons)
     assert list(await stores.loras.versions()) == []
     assert list(begun.home.training.iterdir()) == []
+
+
+async def test_a_run_has_got_further_once_a_checkpoint_is_behind_it() -> None:
+    heard: list[Message] = []
+    further: list[int] = []
+
+    async def got_further() -> None:
+        further.append(len(heard))
+
+    def train() -> None:
+        onlooker = Onlooker(heard.append, got_further, 10)
+        for number in range(25):
+            onlooker.step(Step(number, 25, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1))
+
+    await to_thread.run_sync(train)
+
+    assert len(heard) == 25
+    assert further == [11]
 
 
 async def test_people_of_a_platform_are_not_learned_from_without_its_permission(

@@ -196,7 +196,37 @@ async def test_a_run_that_kills_its_process_each_time_is_given_up(place: Place) 
     run = await place.conduct(TONIGHT, FakeWorkshop())
 
     assert run.state is RunState.FAILED
-    assert run.reason == "given up: its process died 3 times, last while training"
+    assert run.reason == "given up: it died 3 times at the same place, training"
+
+
+async def test_a_run_that_gets_further_each_time_is_taken_up_however_often_it_dies(
+    place: Place,
+) -> None:
+    for _ in range(3 * ATTEMPTS):
+        shop = dies_at("train", Killed())
+        shop.gets_further = True
+        with pytest.raises(Killed):
+            await place.conduct(TONIGHT, shop)
+    for _ in range(ATTEMPTS - 1):
+        with pytest.raises(Killed):
+            await place.conduct(TONIGHT, dies_at("judge", Killed()))
+
+    assert (await place.conduct(TONIGHT, FakeWorkshop())).state is RunState.FAILED
+
+
+async def test_what_is_interrupted_on_purpose_is_not_counted_as_a_death(place: Place) -> None:
+    for _ in range(3 * ATTEMPTS):
+        process = await place.process()
+        with pytest.raises(Killed):
+            await process.conduct(TONIGHT, dies_at("train", Killed()))
+        await process.leave("other")
+        await process.leave("main")
+
+    run = await place.conduct(TONIGHT, FakeWorkshop())
+
+    assert (run.state, run.attempt) == (RunState.MADE, 1)
+    actions = {entry.action for entry in await place.stores.audit.entries(99)}
+    assert actions == {"training.begun", "training.resumed", "training.made"}
 
 
 @pytest.mark.parametrize(
