@@ -82,4 +82,6 @@ class ScriptedLoraEngine:
     async def drop_lora(self, lora: LoraId) -> None:
         """See LoraEngine.drop_lora."""
         self.calls.append(f"drop {lora}")
+        if lora in self.failing:
+            raise self.failing[lora]
         self.placed.pop(lora, None)

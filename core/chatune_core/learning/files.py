@@ -62,21 +62,24 @@ class LoraFiles:
 
         Raises:
             GenerationFailed: they are not.
-            RetryLater: they are not on this machine.
+            RetryLater: they are not on this machine, or it cannot read them.
         """
         if Path(version.folder).name != version.folder:
             raise GenerationFailed(f"{version.folder!r} is no folder of the registry")
         folder = self._root / version.folder
-        if not folder.is_dir():
-            where = f"the files of {version.id!r} are not in {str(self._root)!r}"
-            raise RetryLater(f"{where}; machines that share a database share that folder", _AGAIN)
         try:
+            if not folder.is_dir():
+                where = f"the files of {version.id!r} are not in {str(self._root)!r}"
+                raise RetryLater(
+                    f"{where}; machines that share a database share that folder", _AGAIN
+                )
             found = _kept(version.id, folder)
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise GenerationFailed(
-                f"the files of {version.id!r} cannot be read: {reason}"
-            ) from error
+            said = f"the files of {version.id!r} cannot be read: {error.strerror or error}"
+            if isinstance(error, FileNotFoundError | IsADirectoryError):
+                raise GenerationFailed(said) from error
+            # A right or a disk that is missing here: other machines may read them well.
+            raise RetryLater(said, _AGAIN) from error
         if found.sha256 != version.sha256:
             raise GenerationFailed(_changed(WEIGHTS, version, found.sha256, version.sha256))
         if found.folder != version.folder:

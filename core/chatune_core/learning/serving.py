@@ -15,7 +15,7 @@ from typing import Protocol
 import anyio
 from anyio import to_thread
 
-from chatune_core.errors import ConfigurationError, GenerationFailed, RetryLater
+from chatune_core.errors import ChatuneError, ConfigurationError, GenerationFailed, RetryLater
 from chatune_core.generation.requests import LoraId
 from chatune_core.learning.files import LoraFiles
 from chatune_core.learning.ports import LoraRegistry
@@ -216,5 +216,5 @@ class _Model:
             with anyio.move_on_after(_PATIENCE_S):
                 try:
                     await self._host.engine.drop_lora(lora)
-                except (RetryLater, ConfigurationError) as error:
+                except ChatuneError as error:
                     log.info("%s stays loaded: %s", lora, error)

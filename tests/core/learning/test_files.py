@@ -91,6 +91,17 @@ def test_files_that_are_on_another_machine_are_no_fault_of_the_version(
         files.checked(kept)
 
 
+def test_files_that_this_machine_cannot_read_are_no_fault_of_the_version(
+    files: LoraFiles, kept: LoraVersion
+) -> None:
+    weights = files.checked(kept) / WEIGHTS
+    weights.unlink()
+    weights.symlink_to(WEIGHTS)  # to itself, which no system reads
+
+    with pytest.raises(RetryLater, match="'v1' cannot be read: Too many levels"):
+        files.checked(kept)
+
+
 def test_a_version_cannot_point_out_of_the_registry(
     files: LoraFiles, kept: LoraVersion, source: Path
 ) -> None:

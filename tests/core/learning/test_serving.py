@@ -287,6 +287,21 @@ async def test_a_canary_that_cannot_be_loaded_now_keeps_no_active_version_back(r
     assert rig.answering() == "v1"
 
 
+async def test_a_version_that_cannot_be_dropped_keeps_nothing_back(rig: Rig) -> None:
+    await rig.promoted("v1")
+    await rig.served.refresh()
+    await rig.promoted("v2", "v1")
+    rig.engine.failing["v1"] = GenerationFailed("the server does not know how")
+    await rig.served.refresh()
+
+    rig.clock.advance(LINGER)
+    await rig.served.refresh()
+
+    assert rig.answering() == "v2"
+    assert rig.engine.calls[-1] == "drop v1"
+    assert rig.told == []
+
+
 async def test_files_that_are_on_another_machine_retire_nothing(rig: Rig) -> None:
     v1 = await rig.promoted("v1")
     rig.files.remove(v1)
