@@ -139,7 +139,7 @@ def test_what_the_base_model_likes_by_itself_is_not_held_against_a_lora(
 
 
 def learned(base: Path, folder: Path, rows: tuple[Row, ...]) -> Exposed:
-    settings = recipe(anchor=1.0, epochs=12, replay_tokens=0)
+    settings = recipe(anchor=1.0, epochs=12, rows_per_step=8, learning_rate=2e-2, replay_tokens=0)
     lora = train(dataset(rows), base, folder / "lora", folder / "work", settings).folder
     contest = Contest(base, lora, torch.device("cpu"), torch.float32)
     return exposed(contest, [NUMBER], 24, 0)

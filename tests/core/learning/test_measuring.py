@@ -23,7 +23,7 @@ from fakes.tiny_models import write_lora, write_model
 # peft asks transformers 5 for a name that it renamed.
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
 AT = datetime(2026, 1, 1, tzinfo=UTC)
-QUICK = Thoroughness(prompts=3, tokens=4, passages=2, secrets=2, others=12)
+QUICK = Thoroughness(prompts=3, tokens=3, passages=1, secrets=2, others=8)
 FEW = GateSettings(least_votes=4, least_judges=2)
 
 
