@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -121,9 +122,12 @@ class Contest:
         return Tokens(given, asked)
 
     def _batch(self, texts: Sequence[Tokens]) -> list[Score]:
-        tokens, mask = self._padded([text.given + text.asked for text in texts])
+        shared = _shared([text.given for text in texts])
+        cache = self._read(texts[0].given[:shared], len(texts))
+        tokens, mask = self._padded([text.given[shared:] + text.asked for text in texts])
+        mask = torch.cat((mask.new_ones(len(texts), shared), mask), 1)
         longest = max(len(text.asked) for text in texts)
-        logits = self._run(tokens, mask, longest + 1).logits
+        logits = self._run(tokens, mask, longest + 1, cache).logits
         scores = []
         for index, text in enumerate(texts):
             number = len(text.asked)
@@ -133,6 +137,15 @@ class Contest:
             found = row.gather(-1, wanted).squeeze(-1) - row.logsumexp(-1)
             scores.append(Score(float(found.sum()), number))
         return scores
+
+    def _read(self, beginning: Sequence[int], rows: int) -> Any:  # noqa: ANN401
+        """Return the cache of `rows` texts that begin so, which is computed once; None for nothing."""
+        if not beginning:
+            return None
+        tokens = torch.tensor([beginning], device=self._device)
+        cache = self._run(tokens, torch.ones_like(tokens), 1).past_key_values
+        cache.batch_repeat_interleave(rows)
+        return cache
 
     def _greedy(self, given: Sequence[Sequence[int]], most_tokens: int) -> list[list[int]]:
         tokens, mask = self._padded(given)
@@ -190,6 +203,15 @@ def _load(base: Path, dtype: torch.dtype) -> Any:  # noqa: ANN401
             f"transformers cannot load the model in {str(base)!r}: {first}.",
             "Give the folder of the model that the LoRA was trained on.",
         ) from error
+
+
+def _shared(given: Sequence[Sequence[int]]) -> int:
+    """Return with how many tokens all of them begin, at least one of each left over.
+
+    Most of a short text is the template's own beginning, which is the same in all of them.
+    """
+    alike = takewhile(lambda column: len(set(column)) == 1, zip(*given, strict=False))
+    return min(len(list(alike)), min(map(len, given)) - 1) if len(given) > 1 else 0
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:

@@ -20,6 +20,14 @@ TEXTS = [
     Tokens((4, 4), (200, 201, 202)),
 ]
 
+ALIKE = [
+    Tokens((1, 5, 9, 30, 31), (20, 33)),
+    Tokens((1, 5, 9), (20, 34, 35)),
+    Tokens((1, 5, 9, 30), (20,)),
+    Tokens((1, 5, 9, 30, 31), (21, 33)),
+]
+"""They begin with the same tokens, which are read once."""
+
 
 @pytest.fixture(scope="module", params=["llama", "gpt2"])
 def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -42,13 +50,14 @@ def alone(base: Path, lora: Path) -> dict[bool, Any]:
     return {False: reference(base), True: reference_with(lora, base)}
 
 
+@pytest.mark.parametrize("texts", [TEXTS, TEXTS[:1], ALIKE], ids=["some", "one", "alike"])
 @pytest.mark.parametrize("candidate", [False, True])
 def test_scores_in_batches_are_those_of_each_text_alone(
-    contest: Contest, alone: dict[bool, Any], candidate: bool
+    contest: Contest, alone: dict[bool, Any], candidate: bool, texts: list[Tokens]
 ) -> None:
-    scores = contest.scores(TEXTS, candidate=candidate)
+    scores = contest.scores(texts, candidate=candidate)
 
-    for text, score in zip(TEXTS, scores, strict=True):
+    for text, score in zip(texts, scores, strict=True):
         tokens = torch.tensor([text.given + text.asked])
         with torch.no_grad():
             likelihoods = alone[candidate](tokens).logits.log_softmax(-1)[0, :-1]
