@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-from peft import LoraConfig
 from torch import Tensor
 
 from chatune_core.learning.losses import class_weights, dpo_loss, kto_loss, reference_point
@@ -40,6 +39,7 @@ def trainer_over(kind: str, rows: list[dict[str, Any]], base: Path, out: Path) -
     """Return TRL's trainer for a LoRA that already differs from its base."""
     import trl
     from datasets import Dataset  # type: ignore[import-untyped]
+    from peft import LoraConfig
     from transformers import AutoTokenizer
 
     tokenizer: Any = AutoTokenizer.from_pretrained(base)

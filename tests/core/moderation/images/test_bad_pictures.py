@@ -27,7 +27,7 @@ from fakes.pictures import (
 )
 
 SMALL = encoded(Image.new("RGB", (32, 32), "blue"), "PNG")
-PHOTO = encoded(scene(1, 640, 480), "JPEG")
+PHOTO = encoded(scene(1, 320, 240), "JPEG")
 
 
 def refusals(data: bytes, limits: ImageLimits | None = None) -> list[str]:
@@ -52,7 +52,7 @@ def refusals(data: bytes, limits: ImageLimits | None = None) -> list[str]:
         (PHOTO[: len(PHOTO) // 2], "broken"),
         (encoded(scene(1), "WEBP")[:500], "broken"),
         (encoded(scene(1), "BMP")[:5000], "broken"),
-        (encoded(scene(1), "GIF")[:900], "broken"),
+        (encoded(scene(1, 64, 48), "GIF")[:900], "broken"),
         (png(10, 10, b"no zlib stream"), "broken"),
         (png(0, 10, zeros(10)), "broken"),
         (png(60_000, 60_000, zeros(1000)), "too_many_pixels"),
