@@ -6,16 +6,18 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from anyio import CancelScope, CapacityLimiter, to_thread
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from chatune_core.errors import ConfigurationError
 from chatune_storage.failures import Conflict, translated
 from chatune_storage.statements import driver_of
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 Answer = TypeVar("Answer")
 _DRIVERS = {
@@ -105,7 +107,7 @@ class Database:
 class _Served:
     """Connections to a server, waited for in the event loop."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: "AsyncEngine") -> None:
         self._engine = engine
 
     async def open(self) -> None:
@@ -268,6 +270,9 @@ def _sqlite(url: URL, lock_wait: timedelta) -> Database:
 
 
 def _postgres(url: URL, lock_wait: timedelta) -> Database:
+    # It brings all of SQLAlchemy's ORM, a twelfth of what a small command takes to start.
+    from sqlalchemy.ext.asyncio import create_async_engine
+
     waiting = {"lock_timeout": f"{int(lock_wait.total_seconds() * 1000)}ms"}
     options: dict[str, Any] = {
         "connect_args": {

@@ -1,6 +1,7 @@
 """The connections of a process to one database."""
 
 import os
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -70,3 +71,31 @@ def descriptors() -> list[str]:
         for number in os.listdir("/proc/self/fd")
         if os.path.exists(f"/proc/self/fd/{number}")
     ]
+
+
+USE = """
+import sys
+from datetime import UTC, datetime, timedelta
+import anyio
+from chatune_storage.sql_stores import open_stores
+
+async def use():
+    now = lambda: datetime.now(UTC)
+    async with open_stores(sys.argv[1], b"k" * 32, now, timedelta(seconds=60)) as stores:
+        await stores.key_values.names("")
+
+anyio.run(use)
+print([name for name in ("sqlalchemy.orm", "sqlalchemy.ext.asyncio", "alembic") if name in sys.modules])
+"""
+
+
+async def test_a_file_that_is_up_to_date_is_used_without_what_takes_long_to_import(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path}/a.db"
+    async with open_stores(url, b"k" * 32, FakeClock(), timedelta(seconds=60)):
+        pass
+
+    used = await anyio.run_process([sys.executable, "-c", USE, url])
+
+    assert used.stdout.decode().strip() == "[]"
