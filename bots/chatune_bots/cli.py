@@ -1,4 +1,4 @@
-"""The command line: `chatune chat | serve | train | init | doctor | data | memory | moderate | feedback | models`.
+"""The command line: `chatune chat | serve | train | init | doctor | data | memory | moderate | feedback | models | demo`.
 
 Only names and help live here; each command imports what it needs when it is run, so that
 `chatune --help` is quick.
@@ -53,6 +53,10 @@ feedback = typer.Typer(
     help="What people think of answers.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(feedback, name="feedback")
+demo = typer.Typer(
+    help="See for yourself what Chatune does.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(demo, name="demo")
 
 models = typer.Typer(
     help="The versions of LoRAs, and which of them answers.",
@@ -279,6 +283,23 @@ def memory_off(user: UserArgument, home: HomeOption = None) -> None:
         from chatune_bots.memory_command import run_off
 
         run_off(chosen, Path.cwd(), user)
+
+
+@demo.command("learning")
+def demo_learning(
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Fewer votes, for less than half of the time.")
+    ] = False,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="Other people, other answers.")
+    ] = 0,
+    home: HomeOption = None,
+) -> None:
+    """Watch a simulated community rate real answers, and the model learn from it."""
+    with failures_as_lines(chosen := _home(home)):
+        from chatune_bots.demo.learning import run_demo_learning
+
+        run_demo_learning(chosen, fast=fast, seed=seed)
 
 
 @moderate.command()

@@ -1,0 +1,1 @@
+"""Demonstrations that run with the real pieces: `chatune demo learning`."""
