@@ -115,7 +115,10 @@ class _Run:
         # What was measured to be faster once holds for the run: a resumed one must not differ.
         dtype = kept["like"].dtype if kept else training_dtype(recipe, device)
         watcher.stage("loading the model", 0.0)
-        self.policy = Policy(base, recipe.rank, recipe.alpha, recipe.seed, device, dtype)
+        # What is short of memory is mostly a GPU; a CPU has more of it than time.
+        recompute = device.type == "cuda"
+        shape = (recipe.rank, recipe.alpha, recipe.seed)
+        self.policy = Policy(base, *shape, device, dtype, recompute)
         self._weights = self.policy.weights
         self._optimizer = torch.optim.AdamW(self._weights.values(), weight_decay=0.0)
         self._plan = _plan(len(self.tokenized.examples), recipe)

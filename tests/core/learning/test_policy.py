@@ -30,8 +30,8 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {family: write_model(folder / family, family) for family in FAMILIES}
 
 
-def policy_over(base: Path, dtype: torch.dtype = torch.float32) -> Policy:
-    policy = Policy(base, 4, 8, 0, CPU, dtype)
+def policy_over(base: Path, dtype: torch.dtype = torch.float32, recompute: bool = False) -> Policy:
+    policy = Policy(base, 4, 8, 0, CPU, dtype, recompute)
     torch.manual_seed(3)
     with torch.no_grad():
         for name, weight in policy.weights.items():
@@ -86,6 +86,33 @@ def test_a_shared_beginning_changes_neither_likelihoods_nor_gradients(
     expected = gradients(policy, alone)
     for name, gradient in gradients(policy, [together]).items():
         torch.testing.assert_close(gradient, expected[name], atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_computing_layers_twice_changes_no_gradient_and_forgets_what_is_between(
+    family: str, bases: dict[str, Path]
+) -> None:
+    kept, forgot = policy_over(bases[family]), policy_over(bases[family], recompute=True)
+    batches = [make_batch([row], CPU) for row in ROWS]
+
+    expected = gradients(kept, batches)
+
+    for name, gradient in gradients(forgot, batches).items():
+        torch.testing.assert_close(gradient, expected[name], atol=1e-4, rtol=1e-3)
+    assert saved_elements(forgot, batches[0]) < saved_elements(kept, batches[0]) / 2
+
+
+def saved_elements(policy: Policy, batch: Batch) -> int:
+    """Return how many numbers are kept for the way back."""
+    saved: list[int] = []
+
+    def keep(tensor: Tensor) -> Tensor:
+        saved.append(tensor.numel() if not tensor.is_leaf else 0)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        policy.log_likelihoods(batch)
+    return sum(saved)
 
 
 def test_a_row_does_not_share_the_place_where_its_completion_is_predicted() -> None:
