@@ -161,7 +161,8 @@ async def test_a_candidate_that_has_learned_nothing_is_refused_and_the_report_sa
     assert run.state is RunState.REFUSED, run.reason
     assert "12 rows to learn from, 4 to judge by\n" in lines(heard)
     assert f"the report is in {begun.home.reports}/bundled-run-tonight/gate.html" in lines(heard)
-    assert [message.number for message in heard if isinstance(message, Stepped)] == [1]
+    steps = [message.number for message in heard if isinstance(message, Stepped)]
+    assert steps == [*range(1, len(steps) + 1)] != []
     report = read_report(begun.home.reports / "bundled-run-tonight")
     assert report is not None
     assert run.reason == " ".join(report.reasons)
