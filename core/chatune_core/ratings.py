@@ -152,7 +152,7 @@ class Ratings:
         """Return the vote, and what it says about another answer to the same question.
 
         Whoever asked again and finds one of the answers good prefers it to the one that it was
-        shown after, or before.
+        shown after, or before; whoever finds both good prefers neither.
         """
         rated = AnswerRated(answered, user, score, self._now(), reason)
         answers = await self._judged.in_turn(answered)
@@ -162,6 +162,8 @@ class Ratings:
             return (rated, PreferenceWithdrawn(answered, user))
         place = answers.index(answered)
         other = answers[place - 1] if place else answers[1]
+        if await self._history.vote_of(user, other) == score:
+            return (rated, PreferenceWithdrawn(other, user))
         return (rated, AnswerPreferred(answered, other, user, "again", self._now()))
 
     async def _withdrawal(self, answered: EventKey, user: UserId, score: int) -> tuple[Effect, ...]:

@@ -249,6 +249,25 @@ async def test_a_good_vote_after_again_says_which_was_better_until_it_is_taken_b
     assert await preferences(world) == await votes(world) == []
 
 
+async def test_whoever_finds_both_answers_good_prefers_neither() -> None:
+    world = counting()
+    await world.say("hello")
+    await press(world, "good")
+    await press(world, "again")
+
+    await press(world, "good", "test:3")
+    assert await preferences(world) == []
+
+    await press(world, "good", "test:1")
+    assert await votes(world) == [("test:3", 1, "")]
+    await press(world, "good", "test:3")
+    await press(world, "good", "test:3")
+    assert await preferences(world) == [("test:3", "test:1", "again")]
+
+    await press(world, "good", "test:1")
+    assert await preferences(world) == []
+
+
 async def test_a_thumb_by_reaction_says_it_too_and_a_bad_one_takes_it_back() -> None:
     world = counting()
     await world.say("hello")
