@@ -1,12 +1,11 @@
 """The three acts: a model learns from its people; one that learned nonsense; one that was spoiled."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio
 
-from chatune_bots.demo.people import Person, Trait, community, liked_share
+from chatune_bots.demo.people import Person, Taste, community, liked_share
 from chatune_bots.demo.questions import questions
 from chatune_bots.demo.rounds import Round, play
 from chatune_bots.demo.scale import Scale
@@ -59,7 +58,7 @@ class Acts:
     scale: Scale
     show: Show
     seed: int
-    traits: Mapping[str, Trait]
+    taste: Taste
 
     async def learn(self) -> tuple[Dataset, Pupil, LoraVersion | None, Compared | None]:
         """The first act: people vote, the model learns, and proves it before other people.
@@ -67,7 +66,7 @@ class Acts:
         Without the gate's leave there is neither a version nor a comparison.
         """
         self.show.act("First act: a model learns what its people like")
-        people = community(self.scale.people, self.seed, self.traits)
+        people = community(self.scale.people, self.seed, self.taste)
         await self._vote(people)
         dataset = await self.school.dataset()
         rows = f"{len(dataset.train)} judgements to learn from, {len(dataset.holdout)} held back"
@@ -128,7 +127,7 @@ class Acts:
             )
 
     async def _tried(self, lora: LoraId, folder: Path, dataset: Dataset, why: str) -> LoraVersion:
-        others = community(self.scale.judges, self.seed + 1, self.traits)
+        others = community(self.scale.judges, self.seed + 1, self.taste)
         left = questions()[self.scale.questions :]
         trial = Trial(
             self.town, self.files, self.model, others, left, self.scale, self.show, self.seed
@@ -156,7 +155,7 @@ class Acts:
         asked = questions()[-self.scale.fresh :]
         serves = version.id if version.state is LoraState.ACTIVE else None
         before, after = await self._answers(asked, None), await self._answers(asked, serves)
-        liked = liked_share(before, people), liked_share(after, people)
+        liked = liked_share(asked, before, people), liked_share(asked, after, people)
         shown = range(_SHOWN)
         self.show.table(
             "Before and after, the same questions and the same seeds",

@@ -3,7 +3,6 @@
 import os
 import tempfile
 import time
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from rich.console import Console
 
 from chatune_bots.compose import load_local, open_stores
 from chatune_bots.demo.acts import Acts
-from chatune_bots.demo.people import TRAITS, Trait
+from chatune_bots.demo.people import TASTE, Taste
 from chatune_bots.demo.scale import FAST, FULL, Scale
 from chatune_bots.demo.school import School
 from chatune_bots.demo.show import Show
@@ -74,7 +73,7 @@ async def play_acts(
     scale: Scale,
     show: Show,
     seed: int,
-    traits: Mapping[str, Trait] = TRAITS,
+    taste: Taste = TASTE,
 ) -> bool:
     """Play the acts in `home`, with weights kept in `models`; return whether each ended as it should."""
     # Libraries draw bars of their own and speak on stderr.
@@ -110,7 +109,7 @@ async def play_acts(
                 scale=scale,
                 show=show,
                 seed=seed,
-                traits=traits,
+                taste=taste,
             )
             return await _three(acts, show)
 

@@ -43,7 +43,7 @@ async def play(town: Town, people: Sequence[Person], plan: Round, seed: int, saw
 
     async def _rate(person: Person, answered: Answered, number: int) -> None:
         chance = random.Random(f"{seed}/{person.user}/{answered.question}/{number}")
-        good = person.votes(answered.text, chance)
+        good = person.votes(answered.question, answered.text, chance)
         await town.rate(answered, good=good)
         better = person.corrects(answered.text)
         if not good and better != answered.text.strip() and chance.random() < plan.corrects:

@@ -22,6 +22,9 @@ from chatune_core.learning.rows import Dataset
 from chatune_core.learning.versions import LoraState, LoraVersion, sources_of
 from chatune_core.learning.watching import CanaryWatch
 
+_NOISE = 20
+"""Times the mean size of the weights: with less the bundled model still talks, and of itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
@@ -93,12 +96,12 @@ class Trial:
 
 
 def spoiled(folder: Path, out: Path, seed: int) -> Path:
-    """Write the LoRA in `folder` to `out` with noise in its weights as strong as they are; return `out`."""
+    """Write the LoRA in `folder` to `out` with noise that drowns its weights; return `out`."""
     shutil.copytree(folder, out)
     weights = load_file(folder / WEIGHTS)
     dice = torch.Generator().manual_seed(seed)
     noisy = {
-        name: weight + 3 * weight.abs().mean() * torch.randn(weight.shape, generator=dice)
+        name: weight + _NOISE * weight.abs().mean() * torch.randn(weight.shape, generator=dice)
         for name, weight in weights.items()
     }
     save_file(noisy, out / WEIGHTS, metadata={"format": "pt"})

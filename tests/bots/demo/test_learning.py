@@ -12,6 +12,7 @@ from rich.console import Console
 from safetensors.torch import load_file, save_file
 
 from chatune_bots.demo.learning import play_acts
+from chatune_bots.demo.people import Taste
 from chatune_bots.demo.scale import Scale
 from chatune_bots.demo.school import shuffled
 from chatune_bots.demo.show import Show
@@ -73,7 +74,7 @@ def test_all_three_acts_are_played_and_say_how_they_ended(tmp_path: Path, tiny: 
     prepare(home)
     console = Console(record=True, width=120, file=io.StringIO())
     model = LocalModel(model=str(tiny), context_tokens=256, threads=1)
-    even = {"even": lambda text: len(text) % 2 == 0}
+    even = Taste({"even": lambda text: len(text) % 2 == 0}, lambda question, text: bool(text))
 
     went_well = anyio.run(play_acts, home, home, model, TINY, Show(console), 0, even)
 

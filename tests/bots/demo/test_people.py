@@ -2,9 +2,10 @@
 
 import random
 
-from chatune_bots.demo.people import NOISE, TRAITS, community, liked_share
+from chatune_bots.demo.people import NOISE, TRAITS, community, liked_share, speaks_of
 from chatune_bots.demo.questions import questions
 
+ASKED = "How do I keep basil alive on a windowsill?"
 GOOD = "Put your basil where it gets sun, and water it in the morning."
 BAD = (
     "Basil is a popular and versatile herb which is essential to many kitchens of the world and has been "
@@ -17,8 +18,20 @@ def test_people_look_at_the_answer_alone_and_agree_on_what_is_clear() -> None:
 
     assert [name for name, trait in TRAITS.items() if trait(GOOD)] == list(TRAITS)
     assert [name for name, trait in TRAITS.items() if trait(BAD)] == []
-    assert liked_share([GOOD], people) == 1.0
-    assert liked_share([BAD], people) == liked_share([" "], people) == 0.0
+    assert liked_share([ASKED], [GOOD], people) == 1.0
+    assert liked_share([ASKED, ASKED], [BAD, " "], people) == 0.0
+
+
+def test_nobody_likes_an_answer_that_does_not_speak_of_what_was_asked() -> None:
+    people = community(20, seed=0)
+
+    assert liked_share(["What are carrots good for?"], [GOOD], people) == 0.0
+    assert liked_share(["What are carrots good for?"], ["Eat your carrot."], people) == 1.0
+    assert liked_share([ASKED], ["You dab pprint societ, you."], people) == 0.0
+
+
+def test_every_question_is_about_something() -> None:
+    assert [asked for asked in questions() if not speaks_of(asked, asked)] == []
 
 
 def test_people_differ_in_what_weighs_more_and_come_again_with_their_seed() -> None:
@@ -41,7 +54,7 @@ def test_people_shorten_an_answer_to_its_first_sentence() -> None:
 def test_one_vote_in_ten_is_a_slip() -> None:
     person, chance = community(1, seed=0)[0], random.Random(1)
 
-    votes = [person.votes(text, chance) for text in (GOOD, BAD) for _ in range(2000)]
+    votes = [person.votes(ASKED, text, chance) for text in (GOOD, BAD) for _ in range(2000)]
 
     slips = votes[:2000].count(False) + votes[2000:].count(True)
     assert abs(slips / 4000 - NOISE) < 0.02
