@@ -68,6 +68,8 @@ _WORDS = [
     "kitchen",
 ]
 _TOKENS = 24
+_WARM_UP = 24
+"""Requests before: the first ones take seconds of CPU time more than the next."""
 Progress = Callable[[str], None]
 
 
@@ -132,7 +134,8 @@ async def _measure(
     async with open_engine(
         opened.runner, opened.tokenizer, opened.model, EngineSettings()
     ) as engine:
-        await _first_token(engine)  # whatever the first request makes ready
+        for _ in range(_WARM_UP):
+            await _first_token(engine)
         alone, beside, steps = await _waits(engine, options, scratch, progress)
         swap = await _swapped(engine, options, scratch, progress)
     ratio = beside.p95_s / alone.p95_s
@@ -155,15 +158,23 @@ async def _waits(
 ) -> tuple[Waits, Waits, int]:
     alone: list[float] = []
     beside: list[float] = []
+    steps = 0
     with _trainer(options, scratch) as trainer:
         for turn in range(options.turns):
             for waits, sign in ((alone, signal.SIGSTOP), (beside, signal.SIGCONT)):
                 trainer.send_signal(sign)
+                done = _steps(scratch)
                 waits += [await _asked(engine, options.pause) for _ in range(options.requests)]
+                if waits is beside:
+                    steps += _steps(scratch) - done
                 assert trainer.poll() is None, "the trainer ended before the measuring did"
             progress(f"turn {turn + 1}: {_line(alone)} alone, {_line(beside)} beside training")
-        steps = len((scratch / "steps").read_text().splitlines())
     return _waits_of(alone), _waits_of(beside), steps
+
+
+def _steps(scratch: Path) -> int:
+    """Return how many steps the trainer has made."""
+    return len((scratch / "steps").read_text().splitlines())
 
 
 async def _asked(engine: Engine, pause: float) -> float:
