@@ -29,7 +29,7 @@ class GateSettings:
 
     least_votes: int = 40
     least_judges: int = 5
-    confidence: float = 0.996
+    confidence: float = 0.998
     least_gain: float = 0.03
     most_perplexity: float = 1.01
     most_refusals: float = 0.13
