@@ -59,6 +59,8 @@ def ours(rows: Sequence[Thumb], base: Path, epochs: int) -> Measured:
         learning_rate=LEARNING_RATE,
         epochs=epochs,
         rows_per_step=ROWS_PER_STEP,
+        mismatched_rows=2,
+        chat_replay=0.0,
     )
     clock = _Clock()
     with tempfile.TemporaryDirectory() as folder:

@@ -65,13 +65,14 @@ class Objective:
         reference: Reference,
         mismatched: Sequence[TokenRow],
         replay: Sequence[TokenRow],
+        chat: Sequence[TokenRow],
         recipe: Recipe,
     ) -> None:
         """Take the rows, what the base makes of them, and the general text to keep to."""
         self._policy, self._examples, self._recipe = policy, examples, recipe
         sizes = [len(sequences_of(example)) for example in examples]
         self._reference = torch.split(reference.rows.to(policy.device), sizes)
-        self._mismatched, self._replay = mismatched, replay
+        self._mismatched, self._replay, self._chat = mismatched, replay, chat
         self._base_mismatched = reference.mismatched.to(policy.device)
         labels = [example.good for example in examples if isinstance(example, Rated)]
         self._good_weight, self._bad_weight = class_weights(sum(labels), labels.count(False))
@@ -101,9 +102,16 @@ class Objective:
 
     def divergence(self, number: int, seen: Seen) -> Tensor | None:
         """Return KL(base || policy) on a passage of general text, nats a token; None without any."""
-        if not self._replay:
+        return self._kept(self._replay, number, seen)
+
+    def chat_divergence(self, number: int, seen: Seen) -> Tensor | None:
+        """Return the same on a plain answer to a question."""
+        return self._kept(self._chat if self._recipe.chat_replay else (), number, seen)
+
+    def _kept(self, rows: Sequence[TokenRow], number: int, seen: Seen) -> Tensor | None:
+        if not rows:
             return None
-        batch = make_batch([self._replay[number % len(self._replay)]], self._policy.device)
+        batch = make_batch([rows[number % len(rows)]], self._policy.device)
         seen.batch(batch, batch.tokens.numel())
         return self._policy.divergences(batch).mean()
 

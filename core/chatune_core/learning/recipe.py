@@ -17,11 +17,13 @@ class Recipe:
     seed: of LoRA's first weights and the order of rows; the same seed gives the same LoRA.
     rank, alpha: of the LoRA (Hu et al. 2021, arXiv:2106.09685), on every linear layer but the head.
     learning_rate: of AdamW at its highest; it rises over the first tenth and falls to nothing.
-    epochs: how often each row is seen; 0 is as often as it takes for about 60 steps, 4 times at most.
+    epochs: how often each row is seen; 0 is as often as it takes for about 30 steps, 4 times at most.
     rows_per_step: rows to one step of the optimizer.
     beta: of KTO and DPO: how little the model may move for a preference, > 0.
     anchor: weight of the negative log-likelihood of good answers, nats a token.
     replay: weight of the divergence from the base on general text, nats a token.
+    chat_replay: the same on plain answers, after their first words; what stops a liking for lists from
+        becoming one everywhere.
     replay_tokens: of general text in each step; 0 leaves replay and the limit out.
     kl_limit: nats a token of general text; training ends early, with what it has, beyond it.
     mismatched_rows: how many each step measures KTO's reference point on.
@@ -34,13 +36,14 @@ class Recipe:
     alpha: int = 32
     learning_rate: float = 1e-3
     epochs: int = 0
-    rows_per_step: int = 8
+    rows_per_step: int = 16
     beta: float = 0.1
     anchor: float = 0.1
     replay: float = 1.0
+    chat_replay: float = 1.0
     replay_tokens: int = 64
     kl_limit: float = 0.1
-    mismatched_rows: int = 2
+    mismatched_rows: int = 4
     max_tokens: int = 512
     tokens_per_batch: int = 512
     checkpoint_steps: int = 10

@@ -24,7 +24,7 @@ from chatune_core.learning.policy import Policy
 from chatune_core.learning.precision import training_device, training_dtype
 from chatune_core.learning.recipe import Pace, Recipe, Step, Trained, Unwatched, Watcher
 from chatune_core.learning.reference import Reference, all_sequences, measure, mismatched_rows
-from chatune_core.learning.replay import replay_rows
+from chatune_core.learning.replay import chat_rows, replay_rows
 from chatune_core.learning.result import read_result, write_result
 from chatune_core.learning.rows import Dataset
 from chatune_core.learning.run_key import run_key
@@ -32,8 +32,11 @@ from chatune_core.learning.tokens import Example, TokenRow, sequences_of, tokeni
 
 _MISMATCHED = 64
 """Rows that KTO's reference point is measured on, some of them in each step."""
-_STEPS, _MOST_EPOCHS = 60, 4
-"""How long a run is where the recipe leaves it open: few rows are seen more often."""
+_STEPS, _MOST_EPOCHS = 30, 4
+"""How long a run is where the recipe leaves it open: few rows are seen more often.
+
+Twice as many steps learn no more of what people like and twist other answers (docs/learning.md).
+"""
 _WARMUP = 0.1
 _LONGEST_GRADIENT = 1.0
 _EXPLODED = 1e3
@@ -135,6 +138,7 @@ class _Run:
             Reference(kept["rows"], kept["mismatched"]),
             mismatched,
             replay_rows(tokenizer, recipe.replay_tokens),
+            chat_rows(tokenizer, recipe.replay_tokens),
             recipe,
         )
 
@@ -220,15 +224,16 @@ class _Run:
         }
 
     def _replay(self, number: int, seen: Seen) -> float:
-        """Add the gradient of the divergence on general text; return it in nats a token."""
-        kl = self._objective.divergence(number, seen)
-        if kl is None:
-            return math.nan
-        loss = self.recipe.replay * kl
-        loss.backward()  # type: ignore[no-untyped-call]
-        seen.loss += loss.item()
+        """Add the gradients of both replays; return how far general text is from the base."""
+        objective, recipe = self._objective, self.recipe
+        plain, chat = objective.divergence(number, seen), objective.chat_divergence(number, seen)
+        for kl, weight in ((plain, recipe.replay), (chat, recipe.chat_replay)):
+            if kl is not None:
+                loss = weight * kl
+                loss.backward()  # type: ignore[no-untyped-call]
+                seen.loss += loss.item()
         self._pacer.breathe()
-        return kl.item()
+        return math.nan if plain is None else plain.item()
 
     def _refuse_nonsense(self, number: int, loss: float, norm: float) -> None:
         if not math.isfinite(loss) or not math.isfinite(norm) or abs(loss) > _EXPLODED:

@@ -43,6 +43,7 @@ def objective(policy: Policy, settings: Recipe) -> Objective:
         Reference(likelihoods(policy) - away, torch.zeros(2)),
         BAD[:2],
         [],
+        [],
         settings,
     )
 
@@ -92,11 +93,26 @@ def test_what_is_seen_are_rewards_and_who_is_on_the_right_side(policy: Policy) -
     assert seen.padding == 6 * 6 - seen.tokens
 
 
+def test_chat_is_held_to_the_base_only_where_the_recipe_asks_for_it(policy: Policy) -> None:
+    rows = Reference(likelihoods(policy), torch.zeros(2))
+    without, with_it = (
+        Objective(policy, EXAMPLES, rows, BAD[:2], [], [GOOD], recipe(chat_replay=weight))
+        for weight in (0.0, 0.5)
+    )
+
+    assert without.chat_divergence(0, Seen()) is None
+    found = with_it.chat_divergence(0, seen := Seen())
+    assert found is not None
+    assert found.item() == pytest.approx(0.0, abs=1e-5)  # a new LoRA is no change
+    assert seen.tokens == len(GOOD.tokens)
+    assert with_it.divergence(0, Seen()) is None
+
+
 def test_the_reference_point_remembers_the_steps_before(policy: Policy) -> None:
     batch = make_batch(BAD[:2], CPU)
     with torch.no_grad():
         base = batch.per_row(policy.log_likelihoods(batch)) - torch.tensor([1.0, 3.0])
     rows = Reference(likelihoods(policy), base)
-    made = Objective(policy, EXAMPLES, rows, BAD[:2], [], recipe(mismatched_rows=2))
+    made = Objective(policy, EXAMPLES, rows, BAD[:2], [], [], recipe(mismatched_rows=2))
 
     assert made.reference_point(1, before=5.0).item() == pytest.approx(0.8 * 5 + 0.2 * 2, abs=1e-4)

@@ -4,7 +4,7 @@ import pytest
 
 from chatune_core.generation.requests import ChatMessage
 from chatune_core.generation.tokenizer import ModelTokenizer, load_tokenizer
-from chatune_core.learning.replay import replay_passages, replay_rows
+from chatune_core.learning.replay import chat_rows, replay_answers, replay_passages, replay_rows
 from chatune_core.learning.tokens import Compared, Rated, tokenize
 from fakes.learned import pair, thumb
 from fakes.tiny_models import CHATML, write_tokenizer
@@ -87,3 +87,18 @@ def test_the_text_for_replay_comes_with_the_package_and_is_cut_to_length(
     assert len(rows) == 66
     assert all(len(row.tokens) == 20 and row.start == 1 for row in rows)
     assert replay_rows(tokenizer, 0) == []
+
+
+def test_plain_answers_for_replay_are_held_after_their_first_words(
+    tokenizer: ModelTokenizer,
+) -> None:
+    asked, answer = replay_answers()[0]
+
+    rows = chat_rows(tokenizer, 64)
+
+    prompt = tokenizer.encode_chat([ChatMessage("user", asked)])
+    whole = prompt + tokenizer.encode_completion(answer)
+    assert list(rows[0].tokens) == whole[: len(prompt) + 64]
+    assert rows[0].start == len(prompt) + 3
+    assert len(rows) == len(replay_answers()) == 20
+    assert chat_rows(tokenizer, 0) == []
