@@ -60,7 +60,6 @@ def ours(rows: Sequence[Thumb], base: Path, epochs: int) -> Measured:
         epochs=epochs,
         rows_per_step=ROWS_PER_STEP,
         mismatched_rows=2,
-        chat_replay=0.0,
     )
     clock = _Clock()
     with tempfile.TemporaryDirectory() as folder:

@@ -85,8 +85,14 @@ def test_how_rows_are_batched_does_not_change_the_result(base: Path, tmp_path: P
     whole = train(rows, base, tmp_path / "1", tmp_path / "work", recipe(tokens_per_batch=4096))
     one_by_one = train(rows, base, tmp_path / "2", tmp_path / "work", recipe(tokens_per_batch=1))
 
-    for name, tensor in weights(whole.folder).items():
-        torch.testing.assert_close(weights(one_by_one.folder)[name], tensor, atol=2e-4, rtol=1e-2)
+    assert one_by_one.curves["loss"] == pytest.approx(whole.curves["loss"], abs=1e-3)
+    assert one_by_one.curves["gradient"] == pytest.approx(whole.curves["gradient"], rel=1e-2)
+    found, expected = (
+        torch.cat([tensor.flatten() for _, tensor in sorted(weights(one.folder).items())])
+        for one in (one_by_one, whole)
+    )
+    # Adam makes of a gradient that is all rounding a step as large as any, so not each by itself.
+    assert (found - expected).norm() < 0.01 * expected.norm()
 
 
 def test_nothing_to_train_on_is_said_and_leaves_no_folder(base: Path, tmp_path: Path) -> None:
@@ -165,7 +171,7 @@ def test_training_ends_early_where_it_moves_too_far_from_the_base(
 def test_replay_keeps_the_model_near_its_base(base: Path, tmp_path: Path) -> None:
     rows = dataset(tastes(20))
 
-    free = train(rows, base, tmp_path / "1", tmp_path / "work", recipe(replay=0.0))
+    free = train(rows, base, tmp_path / "1", tmp_path / "work", recipe(replay=0.0, chat_replay=0.0))
     held = train(rows, base, tmp_path / "2", tmp_path / "work", recipe(replay=10.0))
 
     assert held.metrics["last_kl"] < free.metrics["last_kl"] / 2
