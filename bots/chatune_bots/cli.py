@@ -297,6 +297,9 @@ def demo_learning(
 ) -> None:
     """Watch a simulated community rate real answers, and the model learn from it."""
     with failures_as_lines(chosen := _home(home)):
+        from chatune_bots.quiet import quiet_libraries
+
+        quiet_libraries()
         from chatune_bots.demo.learning import run_demo_learning
 
         run_demo_learning(chosen, fast=fast, seed=seed)

@@ -13,6 +13,7 @@ from anyio import to_thread
 from chatune_bots.attended import AttendedGenerator, AttendedLedger
 from chatune_bots.home import Home
 from chatune_bots.moderation_desk import ModerationDesk
+from chatune_bots.quiet import quiet_libraries
 from chatune_bots.settings import LocalModel, RemoteModel, Settings
 from chatune_core.bots import Bot
 from chatune_core.learning.ports import LoraChoice
@@ -175,9 +176,7 @@ def load_local(model: LocalModel, home: Home, progress: Progress) -> "OpenedMode
     Raises:
         ConfigurationError: it is missing, too large or of a kind that cannot run.
     """
-    # Libraries below draw bars of their own and speak on stderr; here `progress` is told.
-    os.environ.setdefault("TQDM_DISABLE", "1")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    quiet_libraries()  # here `progress` is told
     from chatune_core.generation.loading import ModelSettings, open_runner
 
     return open_runner(

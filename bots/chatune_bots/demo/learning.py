@@ -1,6 +1,5 @@
 """`chatune demo learning`: the whole loop in front of one's eyes, in a home that vanishes afterwards."""
 
-import os
 import tempfile
 import time
 from functools import partial
@@ -76,9 +75,6 @@ async def play_acts(
     taste: Taste = TASTE,
 ) -> bool:
     """Play the acts in `home`, with weights kept in `models`; return whether each ended as it should."""
-    # Libraries draw bars of their own and speak on stderr.
-    os.environ.setdefault("TQDM_DISABLE", "1")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     settings = settings_for(model, scale)
     with show.work("loading the model") as work:
         local = settings.models[_MODEL]

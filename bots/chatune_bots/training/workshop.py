@@ -1,6 +1,5 @@
 """What a training run is made with: the evidence of the store, the recipe, the gate, the registry."""
 
-import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -10,6 +9,7 @@ from anyio import from_thread
 
 from chatune_bots.evidence import gathered_dataset, rules_from
 from chatune_bots.moderate import open_moderator
+from chatune_bots.quiet import quiet_libraries
 from chatune_bots.settings import RemoteModel
 from chatune_bots.start import Start
 from chatune_bots.training.bench import Bench, in_thread, weights
@@ -33,9 +33,7 @@ def furnish(begun: Start, stores: Stores, task: Task) -> OpenWorkshop:
 
     @asynccontextmanager
     async def opened(hear: Hear) -> AsyncGenerator[Workshop, None]:
-        # Libraries draw bars of their own and speak on standard error; here messages tell.
-        os.environ.setdefault("TQDM_DISABLE", "1")
-        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+        quiet_libraries()  # here messages tell
         settings, home = begun.settings, begun.home
 
         def tell(stage: str, share: float) -> None:
