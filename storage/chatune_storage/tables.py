@@ -381,6 +381,7 @@ missed_answers = Table(
     Column("lora", Text),
     Column("why", Text, nullable=False),
     Index("missed_answers_at", "at"),
+    Index("missed_answers_conversation", "conversation"),
     Index("missed_answers_person", "person_id"),
     sqlite_autoincrement=True,
 )

@@ -74,16 +74,23 @@ def platform_of(options: dict[str, Any], store: KeyValues) -> Platform:
     return SlackPlatform(slack, store, utc_now)
 
 
+def _descriptors() -> list[Path]:
+    """Return the open descriptors, without the one that lists them."""
+    return [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+
+
 def holdings(platform: Platform) -> dict[str, object]:
     """Return what the process holds at present, and whether it is connected."""
     gc.collect()
+    opened = [os.readlink(link) for link in _descriptors()]
     return {
         "heap": tracemalloc.get_traced_memory()[0],
         "resident": int(Path("/proc/self/statm").read_text().split()[1])
         * os.sysconf("SC_PAGESIZE"),
         "tasks": len(asyncio.all_tasks()),
         "threads": threading.active_count(),
-        "files": len(os.listdir("/proc/self/fd")),
+        "files": sum(not what.startswith("socket:") for what in opened),
+        "sockets": sum(what.startswith("socket:") for what in opened),
         "connected": platform.health().connected,
         "silent_s": platform.health().silent_s,
     }

@@ -29,6 +29,8 @@ ON_BOTH = pytest.mark.parametrize("town", [discord_town, slack_town], ids=["disc
 HOURS = 8
 _ASKED_AT_MOST = 40
 """How often the bot is asked what it holds before the answer stands."""
+_IN_POOL = 2
+"""How many more connections are kept for the next call, if more calls than usual came at once."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ async def spend(day: Day, open_town: OpenTown, folder: Path) -> None:
         for held in ("tasks", "threads", "files"):
             # Fewer is fine: a worker thread that was idle for ten seconds ends.
             assert evening[held] <= morning[held], f"{held} of the evening and the morning"
+        assert evening["sockets"] <= morning["sockets"] + _IN_POOL
         assert left < day.leaves_bytes
         assert evening["resident"] < 1.2 * morning["resident"]
 

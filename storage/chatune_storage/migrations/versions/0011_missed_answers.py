@@ -28,5 +28,6 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("missed_answers_at", "missed_answers", ["at"])
+    op.create_index("missed_answers_conversation", "missed_answers", ["conversation"])
     op.create_index("missed_answers_person", "missed_answers", ["person_id"])
     op.create_index("generations_at", "generations", ["at"])
