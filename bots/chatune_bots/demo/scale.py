@@ -27,12 +27,12 @@ class Scale:
     """
 
     # Many who say little: what is held back is of some of them, and how sure the gate is hangs on how many.
-    people: int = 50
+    people: int = 80
     questions: int = 125
     answers: int = 4
     corrects: float = 0.5
     tokens: int = 56
-    rules: Rules = field(default_factory=lambda: Rules(least_rows=200))
+    rules: Rules = field(default_factory=lambda: Rules(least_rows=200, holdout=0.3))
     recipe: Recipe = field(default_factory=lambda: _BRISK)
     nonsense: int = 160
     gate: GateSettings = field(default_factory=GateSettings)
@@ -48,10 +48,12 @@ class Scale:
 
 FULL = Scale()
 FAST = Scale(
-    people=40,
-    questions=40,
+    people=60,
+    questions=60,
     tokens=48,
-    rules=Rules(least_rows=100, holdout=0.3),
+    rules=Rules(least_rows=100, holdout=0.45),
+    # Fewer votes to judge by are less sure: here one of a hundred models that learned nothing may pass.
+    gate=GateSettings(confidence=0.98),
     nonsense=60,
     fresh=24,
 )
