@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from chatune_bots.failures import failures_as_lines
 from chatune_bots.home import Home, home_at
+from chatune_bots.quiet import quiet_libraries
 
 app = typer.Typer(
     name="chatune",
@@ -93,6 +94,7 @@ UserArgument = Annotated[
 
 def main() -> None:
     """Entry point of `chatune`."""
+    quiet_libraries()
     app()
 
 
@@ -297,9 +299,6 @@ def demo_learning(
 ) -> None:
     """Watch a simulated community rate real answers, and the model learn from it."""
     with failures_as_lines(chosen := _home(home)):
-        from chatune_bots.quiet import quiet_libraries
-
-        quiet_libraries()
         from chatune_bots.demo.learning import run_demo_learning
 
         run_demo_learning(chosen, fast=fast, seed=seed)

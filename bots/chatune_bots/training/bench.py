@@ -11,8 +11,8 @@ from anyio import from_thread, to_thread
 from chatune_bots.evidence import acts_of
 from chatune_bots.home import Home
 from chatune_bots.settings import Settings
-from chatune_bots.training.messages import Hear
-from chatune_core.generation.sources import find_source, prepared_folder
+from chatune_bots.training.messages import Hear, Staged
+from chatune_core.generation.sources import Source, find_source, prepared_folder
 from chatune_core.moderation.verdicts import Role
 from chatune_core.ports import Moderation
 from chatune_storage.stores import Stores
@@ -24,16 +24,28 @@ Result = TypeVar("Result")
 class Bench:
     """The store, the weights, the folders, and who looks on.
 
-    base: the folder of the weights. name: what they are called, with their revision.
+    source: of the weights that are trained.
     """
 
     settings: Settings
     stores: Stores
     home: Home
-    base: Path
-    name: str
+    source: Source
     moderator: Moderation
     hear: Hear
+
+    @property
+    def name(self) -> str:
+        """Return what the weights are called, with their revision."""
+        return f"{self.source.name}@{self.source.revision}"
+
+    def base(self) -> Path:
+        """Return the folder of the weights, converted at their first use; blocking."""
+        return prepared_folder(
+            self.source,
+            self.home.models,
+            lambda stage, share: self.hear(Staged(stage, share)),
+        )
 
     @property
     def runs(self) -> Path:
@@ -64,11 +76,10 @@ async def in_thread(work: Callable[[], Result]) -> Result:
     return await to_thread.run_sync(work, abandon_on_cancel=True)
 
 
-def weights(settings: Settings, home: Home, tell: Callable[[str, float], None]) -> tuple[Path, str]:
-    """Return the folder of the weights that are trained, and their name and revision; blocking.
+def weights(settings: Settings, home: Home) -> Source:
+    """Return which weights are trained; blocking, for they are downloaded if they are not here.
 
     Raises:
         ConfigurationError: it is not known which they are, or they are nowhere to be found.
     """
-    source = find_source(settings.trained_weights, None, home.models, fetch=True)
-    return prepared_folder(source, home.models, tell), f"{source.name}@{source.revision}"
+    return find_source(settings.trained_weights, None, home.models, fetch=True)

@@ -65,6 +65,10 @@ class Trainers:
         try:
             with anyio.move_on_after(self.longest.total_seconds()):
                 ended = await _listened(process, task, hear)
+                # It ends by itself now. A signal would come between: `Popen.send_signal` polls, and the
+                # exit code that it finds is lost to who waits for it.
+                with anyio.move_on_after(_GRACE_S):
+                    await process.wait()
         finally:
             with anyio.CancelScope(shield=True):
                 await _end(process)

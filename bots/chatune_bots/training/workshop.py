@@ -35,13 +35,9 @@ def furnish(begun: Start, stores: Stores, task: Task) -> OpenWorkshop:
     async def opened(hear: Hear) -> AsyncGenerator[Workshop, None]:
         quiet_libraries()  # here messages tell
         settings, home = begun.settings, begun.home
-
-        def tell(stage: str, share: float) -> None:
-            hear(Staged(stage, share))
-
-        base, name = await in_thread(partial(weights, settings, home, tell))
+        source = await in_thread(partial(weights, settings, home))
         async with open_moderator(begun) as moderator:
-            yield TrainingWorkshop(Bench(settings, stores, home, base, name, moderator, hear))
+            yield TrainingWorkshop(Bench(settings, stores, home, source, moderator, hear))
 
     return opened
 
@@ -86,10 +82,9 @@ class TrainingWorkshop:
         # The process stands back already, and as a whole.
         pace = Pace(threads=training.threads, nice=0, rest=training.rest)
         watcher = Onlooker(bench.hear, further, training.recipe.checkpoint_steps)
+        base = await in_thread(bench.base)
         trained = await in_thread(
-            partial(
-                train, dataset, bench.base, out, bench.checkpoints, training.recipe, pace, watcher
-            )
+            partial(train, dataset, base, out, bench.checkpoints, training.recipe, pace, watcher)
         )
         if trained.ended_early is not None:
             bench.hear(Said(trained.ended_early))
@@ -105,7 +100,7 @@ def _examined(bench: Bench, dataset: Dataset, lora: Path) -> GateReport:
     from chatune_core.learning.measuring import examined
 
     return examined(
-        bench.base,
+        bench.base(),
         lora,
         dataset,
         bench.settings.training.limits,

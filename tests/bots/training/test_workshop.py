@@ -22,6 +22,7 @@ from chatune_bots.training_settings import TrainingSettings
 from chatune_core.bots import Bot
 from chatune_core.errors import TrainingFailed
 from chatune_core.generation.requests import LoraId
+from chatune_core.generation.sources import Source
 from chatune_core.learning.files import CONFIGURATION, WEIGHTS, LoraFiles
 from chatune_core.learning.gate import Decision, GateReport
 from chatune_core.learning.manifest import manifest_of
@@ -236,8 +237,7 @@ async def candidate(
         begun.settings,
         stores,
         begun.home,
-        model,
-        "small@local",
+        Source("small", "local", model, None),
         Moderator([], None, Policy({})),
         lambda message: None,
     )
