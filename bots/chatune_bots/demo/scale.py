@@ -27,14 +27,14 @@ class Scale:
     """
 
     # Many who say little: what is held back is of some of them, and how sure the gate is hangs on how many.
-    people: int = 80
-    questions: int = 125
+    people: int = 70
+    questions: int = 80
     answers: int = 4
     corrects: float = 0.5
     tokens: int = 56
-    rules: Rules = field(default_factory=lambda: Rules(least_rows=200, holdout=0.3))
+    rules: Rules = field(default_factory=lambda: Rules(least_rows=200, holdout=0.4))
     recipe: Recipe = field(default_factory=lambda: _BRISK)
-    nonsense: int = 160
+    nonsense: int = 80
     gate: GateSettings = field(default_factory=GateSettings)
     thoroughness: Thoroughness = QUICK
     judges: int = 40
@@ -49,11 +49,11 @@ class Scale:
 FULL = Scale()
 FAST = Scale(
     people=60,
-    questions=60,
-    tokens=48,
-    rules=Rules(least_rows=100, holdout=0.45),
+    questions=50,
+    tokens=40,
+    rules=Rules(least_rows=100, holdout=0.6),
     # Fewer votes to judge by are less sure: here one of a hundred models that learned nothing may pass.
     gate=GateSettings(confidence=0.98),
-    nonsense=60,
+    nonsense=40,
     fresh=24,
 )
