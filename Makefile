@@ -27,7 +27,7 @@ setup-dev: .venv/.ready-dev
 # Where it is set, each worker would compile every test anew, at every run.
 unexport PYTHONDONTWRITEBYTECODE
 
-test: setup-dev  ## the whole suite, about six minutes on two cores, no network
+test: setup-dev  ## the whole suite, under five minutes on two cores, no network
 	@$(BIN)/pytest --numprocesses 4 --dist worksteal
 
 check: setup-dev  ## format, lint, types, import rules, tests

@@ -28,13 +28,13 @@ class Scale:
 
     # Many who say little: what is held back is of some of them, and how sure the gate is hangs on how many.
     people: int = 70
-    questions: int = 80
+    questions: int = 90
     answers: int = 4
     corrects: float = 0.5
     tokens: int = 56
-    rules: Rules = field(default_factory=lambda: Rules(least_rows=200, holdout=0.4))
+    rules: Rules = field(default_factory=lambda: Rules(least_rows=200, holdout=0.3))
     recipe: Recipe = field(default_factory=lambda: _BRISK)
-    nonsense: int = 80
+    nonsense: int = 40
     gate: GateSettings = field(default_factory=GateSettings)
     thoroughness: Thoroughness = QUICK
     judges: int = 40
@@ -50,8 +50,8 @@ FULL = Scale()
 FAST = Scale(
     people=60,
     questions=50,
-    tokens=40,
-    rules=Rules(least_rows=100, holdout=0.6),
+    tokens=48,
+    rules=Rules(least_rows=100, holdout=0.4),
     # Fewer votes to judge by are less sure: here one of a hundred models that learned nothing may pass.
     gate=GateSettings(confidence=0.98),
     nonsense=40,
