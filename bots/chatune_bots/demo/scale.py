@@ -28,13 +28,13 @@ class Scale:
 
     # Many who say little: what is held back is of some of them, and how sure the gate is hangs on how many.
     people: int = 70
-    questions: int = 90
+    questions: int = 110
     answers: int = 4
     corrects: float = 0.5
     tokens: int = 56
-    rules: Rules = field(default_factory=lambda: Rules(least_rows=200, holdout=0.3))
+    rules: Rules = field(default_factory=lambda: Rules(least_rows=200, holdout=0.35))
     recipe: Recipe = field(default_factory=lambda: _BRISK)
-    nonsense: int = 40
+    nonsense: int = 80
     gate: GateSettings = field(default_factory=GateSettings)
     thoroughness: Thoroughness = QUICK
     judges: int = 40
