@@ -290,7 +290,7 @@ def memory_off(user: UserArgument, home: HomeOption = None) -> None:
 @demo.command("learning")
 def demo_learning(
     fast: Annotated[
-        bool, typer.Option("--fast", help="Fewer votes, for less than half of the time.")
+        bool, typer.Option("--fast", help="Fewer votes: quicker, and seldom enough for the gate.")
     ] = False,
     seed: Annotated[
         int, typer.Option("--seed", metavar="N", help="Other people, other answers.")
