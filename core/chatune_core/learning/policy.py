@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -15,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from chatune_core.errors import ConfigurationError
+from chatune_core.learning.base_model import load_base, quiet
 from chatune_core.learning.batches import Batch
 from chatune_core.learning.head import divergences, log_likelihoods
 
@@ -48,7 +47,7 @@ class Policy:
             ConfigurationError: if transformers cannot load the folder or PEFT has no place for a LoRA.
         """
         self.device, self._dtype = device, dtype
-        self._peft = _with_lora(_load(base, dtype, device), rank, alpha, seed, base)
+        self._peft = _with_lora(load_base(base, dtype, device), rank, alpha, seed, base)
         self._causal = self._peft.get_base_model()
         plain = self._head_is_plain()
         self._head: Tensor | None = self._causal.get_output_embeddings().weight if plain else None
@@ -162,20 +161,6 @@ class Policy:
         return bool(torch.equal(head(states), whole))
 
 
-def _load(base: Path, dtype: torch.dtype, device: torch.device) -> Any:  # noqa: ANN401
-    from transformers import AutoModelForCausalLM
-
-    with quiet():
-        try:
-            model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=dtype)
-            return model.to(device)
-        except (OSError, ValueError, KeyError) as error:
-            raise ConfigurationError(
-                f"The model in {str(base)!r} cannot be loaded for training: {error}.",
-                "Give a folder in the Hugging Face layout.",
-            ) from error
-
-
 def _with_lora(causal: Any, rank: int, alpha: int, seed: int, base: Path) -> Any:  # noqa: ANN401
     from peft import LoraConfig, get_peft_model
 
@@ -191,25 +176,6 @@ def _with_lora(causal: Any, rank: int, alpha: int, seed: int, base: Path) -> Any
                 f"PEFT cannot put a LoRA on the model in {str(base)!r}: {error}.",
                 "Choose a model with linear layers that transformers and PEFT support.",
             ) from error
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep the libraries' progress bars and advice off the terminal."""
-    from transformers.utils import logging as hf
-
-    showed = hf.is_progress_bar_enabled()
-    hf.disable_progress_bar()  # type: ignore[no-untyped-call]
-    level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(level)
-        if showed:
-            hf.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _compute_layers_twice(causal: Any) -> None:  # noqa: ANN401

@@ -13,14 +13,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM
 
-from chatune_core.errors import ConfigurationError
 from chatune_core.generation.generic import lora_sites
 from chatune_core.generation.lora_files import read_lora
 from chatune_core.generation.requests import ChatMessage
 from chatune_core.generation.tokenizer import load_tokenizer
-from chatune_core.learning.policy import quiet
+from chatune_core.learning.base_model import load_base
 
 _LONGEST = 1024
 """Tokens of a text; longer ones lose their beginning."""
@@ -61,7 +59,7 @@ class Contest:
         """
         self.tokenizer = load_tokenizer(base)
         self._device = device
-        self._model = _load(base, dtype).to(device)
+        self._model = load_base(base, dtype, device).eval()
         sites = lora_sites(self._model)
         self._lora = read_lora(lora, sites, dtype, device)
         self._candidate = False
@@ -190,19 +188,6 @@ class Contest:
             return output + (inputs[0] @ first.T) @ second.T if self._candidate else None
 
         return add_lora
-
-
-def _load(base: Path, dtype: torch.dtype) -> Any:  # noqa: ANN401
-    automatic: Any = AutoModelForCausalLM
-    try:
-        with quiet():
-            return automatic.from_pretrained(str(base), local_files_only=True, dtype=dtype).eval()
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise ConfigurationError(
-            f"transformers cannot load the model in {str(base)!r}: {first}.",
-            "Give the folder of the model that the LoRA was trained on.",
-        ) from error
 
 
 def _shared(given: Sequence[Sequence[int]]) -> int:
